@@ -1,0 +1,56 @@
+# Makefile - the goals of this repository; "make help" lists them. How things are built is in mk/.
+
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += --jobs=$(shell nproc)
+endif
+
+PROGRAMS := $(patsubst %/main.c,%,$(wildcard *_svc/main.c))
+PYTHON := /usr/bin/python3
+
+include mk/variant.mk
+include mk/rules.mk
+
+.PHONY: all run stop test test-all unit integration lint bench-fresh help clean
+
+all: $(PROGRAMS:%=$(B)/%) compile_commands.json ## build all programs
+
+run: all ## build, install what is missing, start everything, wait until it works
+	@deploy/install run kafka
+	deploy/stack up
+	@deploy/wait-ready
+
+stop: ## stop what "make run" started; the data stays
+	deploy/stack down
+
+test: ## unit tests, also with sanitizers, and integration tests
+	@tests/run
+
+test-all: ## the same, and valgrind, the thread sanitizer and the slow tests
+	@tests/run --all
+
+WANTED_TESTS := $(foreach test,$(UNIT_TESTS),$(if $(or $(if $T,,all),$(findstring $T,$(test))),$(test)))
+unit: $(WANTED_TESTS) ## unit tests only; with T=name only those whose path contains it
+	@tests/unit/run $(B) $(WANTED_TESTS)
+
+integration: all ## integration tests without the slow ones; with T=expression as pytest's -k
+	@deploy/install run kafka test
+	@tests/run integration $(if $(T),-k "$(T)")
+
+lint: ## the rules of the code, and what clang, cppcheck and shellcheck say
+	@deploy/install test lint
+	@tests/lint/run
+
+bench-fresh: all ## how long a commit takes to be visible at the neighbours
+	@deploy/install run kafka test
+	tests/bench/fresh
+
+clean: ## remove what was built; downloads and data stay
+	rm -rf build compile_commands.json
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  SANITIZER=address,undefined, SANITIZER=thread, COVERAGE=1 and CC=clang build into"
+	@echo "  folders of their own; V=1 shows the commands. How to run single parts: deploy/stack help"

@@ -1,0 +1,42 @@
+/* item.c - the rules of the item domain. */
+#include "item_svc/item.h"
+
+#include "shared/base/hash.h"
+
+#define ID_END UINT32_C(2147483648) /* above every id */
+
+uint32_t item_page_below(const struct page *page)
+{
+	return page->before != 0 ? page->before : ID_END;
+}
+
+uint32_t item_page_limit(const struct page *page)
+{
+	return page->limit != 0 ? page->limit : ID_END;
+}
+
+void item_flags(const struct slice *entries, size_t count, enum alarm_flag *flags)
+{
+	for (size_t i = 0; i < count; i++)
+		flags[i] = entries[i].ptr != NULL ? ALARM_FLAG_ON : ALARM_FLAG_OFF;
+}
+
+void item_flags_unknown(size_t count, enum alarm_flag *flags)
+{
+	for (size_t i = 0; i < count; i++)
+		flags[i] = ALARM_FLAG_UNKNOWN;
+}
+
+struct visit_event item_visit(const struct request *rq, uint32_t item_id, struct slice id, int64_t now_us)
+{
+	struct visit_event v = { .id = id, .item_id = item_id, .visited_us = (uint64_t)now_us };
+	char hash[HASH_SHA256_HEX + 1];
+
+	if (rq->caller_known) {
+		v.user_id = rq->caller_id;
+		return v;
+	}
+	hash_sha256_hex(rq->token, hash);
+	v.token = arena_copy(rq->arena, slice_str(hash));
+	return v;
+}

@@ -1,0 +1,20 @@
+/* visits.h - remembers visits: a record in the local spool, from which a courier takes it to moa.visits. */
+#ifndef ITEM_SVC_VISITS_H
+#define ITEM_SVC_VISITS_H
+
+#include <stdint.h>
+#include "shared/svc/request.h"
+
+struct service;
+struct visits;
+
+/* Opens the spool and starts the courier; a spool that cannot be opened now is tried again with later visits. */
+struct visits *visits_start(struct service *s);
+/* After the last request. Delivers what it can within 2 s. */
+void visits_stop(struct visits **v);
+
+/* Remembers that the caller looks at the item: one write() to a local file. Never fails the request: a visit
+ * that cannot be kept is counted and logged. On a worker. */
+void visits_record(struct visits *v, const struct request *rq, uint32_t item_id);
+
+#endif

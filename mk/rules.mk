@@ -1,0 +1,107 @@
+# rules.mk - how libraries, programs and unit tests are made of what lies in the folders.
+#
+# A new file in a folder, a new folder *_svc with a main.c and a new tests/unit/.../X_test.c are
+# found by themselves. B is the folder of this build variant.
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-4s %s\n' "$1" "$2")
+objects = $(patsubst %.c,$(B)/obj/%.o,$1)
+
+# Flags of the foreign libraries. Made before anything else: this is what installs them.
+PACKAGES := build/packages.mk
+ifneq ($(filter-out clean help stop lint test test-all,$(or $(MAKECMDGOALS),all)),)
+include $(PACKAGES)
+endif
+
+$(PACKAGES): deploy/install mk/rules.mk $(wildcard /var/lib/dpkg/status)
+	@deploy/install build
+	@mkdir -p $(@D)
+	@mysql=$$(pkg-config --exists libmariadb && echo libmariadb || echo mysqlclient) && \
+	set -- libmicrohttpd hiredis json-c rdkafka $$mysql && \
+	cflags=$$(pkg-config --cflags "$$@") && libs=$$(pkg-config --libs "$$@") && \
+	{ echo "PACKAGE_CFLAGS := $$cflags" | sed 's/ -I/ -isystem /g'; echo "PACKAGE_LIBS := $$libs"; } >$@
+
+# --- when to build anew: other flags, or files that came or went ---------------------------------
+
+SOURCES := $(wildcard shared/*/*.c *_svc/*.c)
+TESTS := $(shell find tests/unit -name '*.c' 2>/dev/null | sort)
+
+COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS) $(PACKAGE_CFLAGS)
+stamp = @mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' >$@
+
+.PHONY: always
+$(B)/flags: always
+	$(call stamp,$(COMPILE) $(LDFLAGS) $(PACKAGE_LIBS))
+$(B)/files: always
+	$(call stamp,$(SOURCES) $(TESTS))
+
+$(B)/obj/%.o: %.c $(B)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -MMD -MP -c $< -o $@
+
+ALL_OBJECTS := $(call objects,$(SOURCES) $(TESTS))
+-include $(ALL_OBJECTS:.o=.d)
+
+.PHONY: objects
+objects: $(ALL_OBJECTS)
+.SECONDARY: $(ALL_OBJECTS)
+
+# --- libraries, highest layer first: each may use those that follow ------------------------------
+
+LAYERS := $(filter $(notdir $(patsubst %/,%,$(wildcard shared/*/))),events svc io base)
+from = $(if $(filter $1,$(LAYERS)),$(call drop_until,$1,$(LAYERS)),$(LAYERS))
+drop_until = $(if $(filter $1,$(firstword $2)),$2,$(call drop_until,$1,$(wordlist 2,$(words $2),$2)))
+libraries = $(patsubst %,$(B)/lib%.a,$1)
+
+define library
+$(B)/lib$1.a: $(call objects,$(wildcard shared/$1/*.c)) $(B)/files
+	$$(call say,AR,$$@)
+	$(Q)rm -f $$@ && ar rcs $$@ $$(filter %.o,$$^)
+endef
+$(foreach layer,$(LAYERS),$(eval $(call library,$(layer))))
+
+LINK = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
+
+# --- programs -----------------------------------------------------------------------------------
+
+define program
+$(B)/$1: $(call objects,$(wildcard $1/*.c)) $(call libraries,$(LAYERS)) $(B)/files
+	$$(call say,LINK,$$@)
+	$(Q)$$(LINK) $$(PACKAGE_LIBS) -lm
+endef
+$(foreach name,$(PROGRAMS),$(eval $(call program,$(name))))
+
+# --- unit tests ---------------------------------------------------------------------------------
+# tests/unit/LAYER/X_test.c is linked with that layer and those below, tests/unit/NAME_svc/X_test.c
+# with all of them and that service without its main. A line "link: -Wl,--wrap=NAME" in the file is
+# obeyed.
+
+TEST_SOURCES := $(filter %_test.c,$(TESTS))
+UNIT_TESTS := $(TEST_SOURCES:%.c=$(B)/%)
+SUPPORT := $(call objects,$(filter-out %_test.c,$(TESTS)))
+folder_of = $(word 3,$(subst /, ,$1))
+
+define unit_test
+$(B)/$(1:.c=): $(call objects,$1) $(SUPPORT) \
+		$(call objects,$(filter-out %/main.c,$(wildcard $(filter %_svc,$(call folder_of,$1))/*.c))) \
+		$(call libraries,$(call from,$(call folder_of,$1))) $(B)/files
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$(Q)$$(LINK) $$$$(sed -n 's/.*link: \(-Wl,[^ ]*\).*/\1/p' $1) \
+		$(if $(filter base,$(call folder_of,$1)),,$$(PACKAGE_LIBS)) -lcmocka -lm
+endef
+$(foreach test,$(TEST_SOURCES),$(eval $(call unit_test,$(test))))
+
+# --- for editors --------------------------------------------------------------------------------
+
+ifeq ($(B),build)
+compile_commands.json: $(B)/flags $(B)/files
+	@{ echo '['; for file in $(SOURCES) $(TESTS); do \
+		printf '%s{"directory": "%s", "file": "%s", "command": "%s -c %s"}' \
+			"$$sep" '$(CURDIR)' "$$file" '$(COMPILE)' "$$file"; sep=$$(printf ',\n.'); sep=$${sep%.}; \
+	done; echo; echo ']'; } >$@
+else
+.PHONY: compile_commands.json
+compile_commands.json: ;
+endif

@@ -1,0 +1,139 @@
+/* sql_watchdog.c - shuts the socket of a statement that passed its deadline. */
+#include "shared/io/sql_watchdog.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
+
+#define NEVER INT64_MAX
+
+struct sql_watchdog {
+	pthread_t thread;
+	pthread_mutex_t lock; /* guards everything below, and each armed watch */
+	pthread_cond_t sooner;
+	int64_t wakes_us; /* when the thread looks next */
+	bool stopping;
+	struct sql_watch armed; /* head of a ring, in no order: there are as many as connections */
+};
+
+/* Shuts what is due and returns the earliest deadline left. The lock is held over shutdown(), which does not block:
+ * so the owner, who must take it to disarm, cannot have closed the descriptor (and nobody else have got its number).
+ */
+static int64_t shut_due(struct sql_watchdog *w, int64_t now)
+{
+	int64_t next = NEVER;
+
+	for (struct sql_watch *i = w->armed.next; i != &w->armed; i = i->next) {
+		if (i->fired)
+			continue;
+		if (i->deadline_us <= now) {
+			shutdown(i->fd, SHUT_RDWR);
+			i->fired = true;
+		} else if (i->deadline_us < next) {
+			next = i->deadline_us;
+		}
+	}
+	return next;
+}
+
+static void *watchdog_run(void *arg)
+{
+	struct sql_watchdog *w = arg;
+
+	pthread_mutex_lock(&w->lock);
+	while (!w->stopping) {
+		struct timespec at;
+
+		w->wakes_us = shut_due(w, clock_mono_us());
+		if (w->wakes_us == NEVER) {
+			pthread_cond_wait(&w->sooner, &w->lock);
+			continue;
+		}
+		at.tv_sec = w->wakes_us / 1000000;
+		at.tv_nsec = w->wakes_us % 1000000 * 1000;
+		pthread_cond_timedwait(&w->sooner, &w->lock, &at);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+struct sql_watchdog *sql_watchdog_create(void)
+{
+	struct sql_watchdog *w = calloc(1, sizeof(*w));
+	pthread_condattr_t attr;
+
+	if (w == NULL) {
+		log_error("sql.no_memory", "part=watchdog");
+		return NULL;
+	}
+	w->armed.next = &w->armed;
+	w->armed.prev = &w->armed;
+	w->wakes_us = NEVER;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->sooner, &attr);
+	pthread_condattr_destroy(&attr);
+	if (pthread_create(&w->thread, NULL, watchdog_run, w) != 0) {
+		log_error("sql.no_thread", "part=watchdog");
+		free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void sql_watchdog_free(struct sql_watchdog **ww)
+{
+	struct sql_watchdog *w = *ww;
+
+	if (w == NULL)
+		return;
+	pthread_mutex_lock(&w->lock);
+	assert(w->armed.next == &w->armed);
+	w->stopping = true;
+	pthread_cond_signal(&w->sooner);
+	pthread_mutex_unlock(&w->lock);
+	pthread_join(w->thread, NULL);
+	pthread_cond_destroy(&w->sooner);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+	*ww = NULL;
+}
+
+void sql_watchdog_arm(struct sql_watchdog *w, struct sql_watch *watch, int fd, int64_t deadline_us)
+{
+	pthread_mutex_lock(&w->lock);
+	assert(watch->next == NULL);
+	watch->fd = fd;
+	watch->deadline_us = deadline_us;
+	watch->fired = false;
+	watch->prev = &w->armed;
+	watch->next = w->armed.next;
+	watch->next->prev = watch;
+	w->armed.next = watch;
+	if (deadline_us < w->wakes_us) {
+		w->wakes_us = deadline_us; /* a second one of the same time does not wake it twice */
+		pthread_cond_signal(&w->sooner);
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+bool sql_watchdog_disarm(struct sql_watchdog *w, struct sql_watch *watch)
+{
+	bool fired;
+
+	pthread_mutex_lock(&w->lock);
+	assert(watch->next != NULL);
+	watch->prev->next = watch->next;
+	watch->next->prev = watch->prev;
+	watch->prev = NULL;
+	watch->next = NULL;
+	fired = watch->fired;
+	pthread_mutex_unlock(&w->lock);
+	return fired;
+}

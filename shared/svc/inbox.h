@@ -1,0 +1,41 @@
+/* inbox.h - stores the events of a topic in own MySQL exactly once: rows and position change in one transaction.
+ *
+ * Positions are in a table (partition_id, log_uuid, next_offset). While own MySQL is away nothing is read: events wait in
+ * Kafka. Several instances may run: a transaction that does not find the position it expects changes nothing, and its
+ * instance stands back for a second and goes on from what is stored. A record that carries the UUID of a newer log makes the
+ * partition start over from its first record; so events must be such that storing one again does nothing.
+ */
+#ifndef MOA_SVC_INBOX_H
+#define MOA_SVC_INBOX_H
+
+#include "shared/base/arena.h"
+#include "shared/base/err.h"
+#include "shared/io/sql.h"
+#include "shared/svc/event.h"
+#include "shared/svc/topic.h"
+
+struct inbox;
+struct service;
+
+#define INBOX_BATCH_MAX 256
+
+/* All callbacks run on the inbox's thread. Static. */
+struct inbox_spec {
+	const struct topic *topic;
+	const char *select_sql; /* SELECT log_uuid, next_offset FROM … WHERE partition_id = ? FOR UPDATE */
+	const char *upsert_sql; /* INSERT … (partition_id, log_uuid, next_offset) VALUES (?,?,?) ON DUPLICATE KEY UPDATE … */
+	/* Inside the transaction, which is run again after ERR_CONFLICT. <a> lives until after committed(). Any error undoes the
+	 * batch, and it is tried again until it succeeds: an event that can never be stored must be left out, not refused. */
+	enum err (*apply)(struct sql_conn *c, void *ctx, struct arena *a, const struct event *events, size_t count);
+	/* After the commit (may be NULL), and once at start and whenever idle for a second with count 0. */
+	void (*committed)(void *ctx, struct arena *a, const struct event *events, size_t count);
+};
+
+struct inbox *inbox_start(struct service *s, const struct inbox_spec *spec, void *ctx);
+/* Ends the thread, within about 3 s. */
+void inbox_stop(struct inbox **i);
+
+/* Whether a record with log UUID <seen> (any bytes) shows a newer log than <known> ("" when none was met yet). Pure. */
+bool inbox_log_is_newer(const char *known, struct slice seen);
+
+#endif

@@ -1,0 +1,255 @@
+/* projection_batch.c - turns consumed records into batches, sends up to four ahead, and reads their answers. */
+#include <assert.h>
+#include <string.h>
+
+#include "shared/base/log.h"
+#include "shared/io/jdoc.h"
+#include "shared/svc/projection_parts.h"
+
+static void copy_log(char out[CLOCK_UUID_LEN + 1], const char *log)
+{
+	memcpy(out, log, strlen(log) + 1);
+}
+
+static enum err send_part(struct projection *p, int32_t n)
+{
+	struct part *part = &p->parts[n];
+	struct view_state state;
+	struct flight *f;
+	enum err e;
+
+	if (part->count == 0 && !part->dirty)
+		return ERR_OK;
+	e = projection_drain(p, PROJECTION_IN_FLIGHT - 1);
+	if (e != ERR_OK)
+		return e;
+	view_state_get(p->o.view, &state);
+	copy_log(part->to.by, p->o.instance);
+	const struct view_batch b = { .partition = n, .from = &part->at, .to = &part->to, .changes = part->changes, .count = part->count,
+				      .check = part->caught_up && state.fresh };
+	arena_reset(p->call_arena);
+	e = view_apply_send(p->o.view, p->redis, p->call_arena, &b);
+	if (e == ERR_OK)
+		e = resp_flush(p->redis);
+	if (e != ERR_OK)
+		return e;
+	f = &p->flights[(p->flight_first + p->flight_count++) % PROJECTION_IN_FLIGHT];
+	f->partition = n;
+	f->to = part->to;
+	f->events = part->count;
+	f->timed = 0;
+	for (size_t i = 0; part->caught_up && i < part->count; i++) {
+		if (!part->changes[i].snapshot && part->changes[i].created_us > 0)
+			f->created_us[f->timed++] = part->changes[i].created_us;
+	}
+	part->at = part->to;
+	part->to.mark_us = 0; /* what was sent once need not be sent again */
+	part->to.end = 0;
+	part->count = 0;
+	part->dirty = false;
+	return ERR_OK;
+}
+
+enum err projection_drain(struct projection *p, size_t left)
+{
+	while (p->flight_count > left) {
+		struct flight *f = &p->flights[p->flight_first];
+		struct view_position stored = { .next = -1 };
+		int64_t now_us;
+		enum err e;
+
+		arena_reset(p->call_arena);
+		e = view_apply_recv(p->o.view, p->redis, p->call_arena, &stored);
+		p->flight_first = (p->flight_first + 1) % PROJECTION_IN_FLIGHT;
+		p->flight_count--;
+		if (e != ERR_OK)
+			return e;
+		now_us = clock_wall_us();
+		for (size_t i = 0; i < f->timed; i++)
+			histogram_add(p->visible, now_us > f->created_us[i] ? now_us - f->created_us[i] : 0);
+		counter_add(p->applied, f->events);
+		p->last_beat_us = f->partition == 0 ? clock_mono_us() : p->last_beat_us;
+		projection_applied(p, f->partition, &f->to);
+	}
+	return ERR_OK;
+}
+
+enum err projection_flush(struct projection *p)
+{
+	enum err e = ERR_OK;
+
+	for (int32_t n = 0; e == ERR_OK && n < p->partitions; n++)
+		e = send_part(p, n);
+	if (e != ERR_OK)
+		return e;
+	broker_consumer_release(p->consumer);
+	arena_reset(p->batch_arena);
+	return ERR_OK;
+}
+
+/* The log UUID and the begin version in a control record's value. */
+static void read_control(const struct event *ev, char log[CLOCK_UUID_LEN + 1], uint64_t *begin)
+{
+	struct jdoc *doc = NULL;
+	struct slice s;
+
+	log[0] = '\0';
+	*begin = 0;
+	if (ev->value.ptr == NULL || jdoc_parse(ev->value, &doc) != ERR_OK)
+		return;
+	if (jdoc_string(jdoc_get(doc, "log"), &s) && s.len == CLOCK_UUID_LEN) {
+		memcpy(log, s.ptr, s.len);
+		log[s.len] = '\0';
+	}
+	if (jdoc_string(jdoc_get(doc, "begin"), &s))
+		(void)event_version_parse(s, begin);
+	jdoc_free(&doc);
+}
+
+static enum err take_mark(struct projection *p, struct part *part, const struct broker_record *r, const struct event *ev,
+			  char newer_log[CLOCK_UUID_LEN + 1])
+{
+	char log[CLOCK_UUID_LEN + 1];
+	uint64_t unused;
+	int order;
+
+	read_control(ev, log, &unused);
+	if (log[0] == '\0')
+		return ERR_CORRUPT;
+	if (part->to.log[0] == '\0')
+		copy_log(part->to.log, log);
+	order = strcmp(log, part->to.log); /* version 7: later ones sort higher */
+	if (order > 0) {
+		copy_log(newer_log, log);
+		return ERR_MOVED;
+	}
+	if (order == 0 && projection_mark_counts(p, r->partition, r->offset))
+		part->to.mark_us = clock_wall_us();
+	return ERR_OK;
+}
+
+static enum err take_end(struct part *part, const struct event *ev)
+{
+	char log[CLOCK_UUID_LEN + 1];
+	uint64_t begin;
+
+	read_control(ev, log, &begin);
+	if (begin == 0)
+		return ERR_CORRUPT;
+	part->to.end = begin;
+	part->to.end_created_us = ev->created_us;
+	return ERR_OK;
+}
+
+static enum err take_change(struct projection *p, struct part *part, const struct event *ev)
+{
+	struct view_change *ch = &part->changes[part->count];
+	enum err e;
+
+	*ch = (struct view_change){ .deleted = ev->value.ptr == NULL, .snapshot = ev->kind == EVENT_KIND_SNAPSHOT,
+				    .version = ev->version, .created_us = ev->created_us };
+	e = p->spec->place(ev->key, &ch->at);
+	if (e == ERR_OK && !ch->deleted)
+		e = p->spec->project(ev->key, ev->value, p->batch_arena, &ch->at);
+	if (e == ERR_OK && !ch->deleted && ch->at.term.len != p->spec->term_len)
+		e = ERR_CORRUPT;
+	if (e == ERR_OK)
+		part->count++;
+	return e;
+}
+
+enum err projection_take(struct projection *p, const struct broker_record *r, char newer_log[CLOCK_UUID_LEN + 1])
+{
+	struct part *part = &p->parts[r->partition];
+	struct event ev;
+	enum err e = event_decode(r, &ev);
+
+	assert(part->count < VIEW_BATCH_MAX);
+	if (e == ERR_OK) {
+		switch (ev.kind) {
+		case EVENT_KIND_MARK:
+			e = take_mark(p, part, r, &ev, newer_log);
+			break;
+		case EVENT_KIND_END:
+			e = take_end(part, &ev);
+			break;
+		case EVENT_KIND_BEGIN: /* ~end carries its version */
+			break;
+		case EVENT_KIND_CHANGE:
+		case EVENT_KIND_SNAPSHOT:
+			e = take_change(p, part, &ev);
+			break;
+		}
+	}
+	if (e == ERR_CORRUPT) { /* never in the way of what follows it */
+		counter_add(p->corrupt, 1);
+		log_error("projection.corrupt", "topic=%s partition=%d offset=%lld key=%s", p->spec->topic->name, (int)r->partition,
+			  (long long)r->offset, LOG_Q(r->key));
+	} else if (e != ERR_OK) {
+		return e;
+	}
+	part->to.next = r->offset + 1;
+	part->dirty = true;
+	return part->count == VIEW_BATCH_MAX ? send_part(p, r->partition) : ERR_OK;
+}
+
+void projection_take_end(struct projection *p, int32_t partition, int64_t next)
+{
+	struct part *part = &p->parts[partition];
+
+	part->caught_up = true;
+	if (next > part->to.next) {
+		part->to.next = next;
+		part->dirty = true;
+	}
+}
+
+enum err projection_jump(struct projection *p, int32_t n, int64_t next, const char *log, enum view_reset reset)
+{
+	struct part *part = &p->parts[n];
+	struct view_position to = { .next = next }, stored;
+	const struct view_batch b = { .partition = n, .from = &part->at, .to = &to, .reset = reset };
+	enum err e;
+
+	assert(p->flight_count == 0);
+	copy_log(to.log, log);
+	copy_log(to.by, p->o.instance);
+	arena_reset(p->call_arena);
+	e = view_apply(p->o.view, p->redis, p->call_arena, &b, &stored);
+	if (e == ERR_OK) {
+		part->at = to;
+		part->to = to;
+		projection_applied(p, n, &to);
+	}
+	return e;
+}
+
+enum err projection_beat(struct projection *p, const char *by)
+{
+	const struct part *part = &p->parts[0];
+	struct view_position to = { .next = part->at.next }, stored;
+	const struct view_batch b = { .partition = 0, .from = &part->at, .to = &to };
+	enum err e;
+
+	copy_log(to.log, part->at.log);
+	copy_log(to.by, by);
+	arena_reset(p->call_arena);
+	e = view_apply(p->o.view, p->redis, p->call_arena, &b, &stored);
+	if (e == ERR_OK)
+		p->last_beat_us = clock_mono_us();
+	return e;
+}
+
+void projection_forget(struct projection *p)
+{
+	if (p->redis != NULL)
+		resp_close(&p->redis);
+	p->flight_count = 0;
+	for (int32_t n = 0; n < p->partitions; n++) {
+		p->parts[n].count = 0;
+		p->parts[n].dirty = false;
+	}
+	if (p->consumer != NULL)
+		broker_consumer_release(p->consumer);
+	arena_reset(p->batch_arena);
+}

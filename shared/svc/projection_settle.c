@@ -1,0 +1,169 @@
+/* projection_settle.c - the settler: notes high watermarks, and sweeps a partition once a snapshot of it is behind us.
+ *
+ * A snapshot is behind us when the high watermark, as it was when its ~end was met, is reached: compaction
+ * may have moved a row of it behind the ~end. The watermark is asked of the broker each time, never taken from a cache: after
+ * this process was frozen a cached one would prove nothing.
+ */
+#include <assert.h>
+#include <string.h>
+#include <time.h>
+
+#include "shared/base/log.h"
+#include "shared/svc/projection_parts.h"
+
+#define WATERMARK_EVERY_US 500000
+#define WATERMARK_TIMEOUT_MS 1000
+#define SWEEP_REPLY_MS 2000
+
+void projection_applied(struct projection *p, int32_t n, const struct view_position *at)
+{
+	struct settled *s = &p->settled[n];
+
+	pthread_mutex_lock(&p->lock);
+	s->applied.next = at->next;
+	memcpy(s->applied.log, at->log, sizeof(at->log));
+	if (at->end != 0) {
+		s->applied.end = at->end;
+		s->applied.end_created_us = at->end_created_us;
+		s->end_met_us = clock_mono_us();
+		s->end_watermark = -1;
+		s->pending = true;
+	}
+	if (s->pending)
+		pthread_cond_signal(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+}
+
+bool projection_mark_counts(struct projection *p, int32_t n, int64_t offset)
+{
+	const struct settled *s = &p->settled[n];
+	bool counts;
+
+	pthread_mutex_lock(&p->lock);
+	counts = s->watermark >= 0 && offset >= s->watermark && clock_mono_us() - p->watermark_at_us <= MARK_COUNTS_US;
+	pthread_mutex_unlock(&p->lock);
+	return counts;
+}
+
+static void note_watermarks(struct projection *p)
+{
+	int64_t high[TOPIC_PARTITIONS_MAX];
+	int64_t asked_us = clock_mono_us();
+	enum err e = ERR_UNAVAILABLE;
+
+	pthread_mutex_lock(&p->consumer_lock);
+	if (p->consumer != NULL)
+		e = broker_consumer_watermarks(p->consumer, p->partitions, NULL, high, WATERMARK_TIMEOUT_MS);
+	pthread_mutex_unlock(&p->consumer_lock);
+	atomic_store(&p->kafka_up, e == ERR_OK);
+	if (e != ERR_OK)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->watermark_at_us = asked_us;
+	for (int32_t n = 0; n < p->partitions; n++) {
+		struct settled *s = &p->settled[n];
+
+		s->watermark = high[n];
+		if (s->pending && s->end_watermark < 0 && asked_us >= s->end_met_us)
+			s->end_watermark = high[n];
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* Whether partition <n> is due; then *at is what to sweep by. */
+static bool due(struct projection *p, int32_t n, struct view_position *at)
+{
+	const struct settled *s = &p->settled[n];
+	bool is;
+
+	pthread_mutex_lock(&p->lock);
+	is = s->pending && s->end_watermark >= 0 && s->applied.next >= s->end_watermark && s->applied.log[0] != '\0';
+	*at = s->applied;
+	pthread_mutex_unlock(&p->lock);
+	return is;
+}
+
+static void sweep_due(struct projection *p, struct resp_conn **redis)
+{
+	for (int32_t n = 0; n < p->partitions && !atomic_load(&p->stop); n++) {
+		struct view_position at;
+		struct view_state state;
+		uint64_t removed;
+		enum err e = ERR_OK;
+
+		if (!due(p, n, &at))
+			continue;
+		if (*redis == NULL)
+			e = resp_open(p->o.redis, redis);
+		if (e != ERR_OK)
+			return;
+		resp_set_timeout_ms(*redis, SWEEP_REPLY_MS);
+		view_state_get(p->o.view, &state);
+		e = view_sweep(p->o.view, *redis, n, &at, state.fresh, &removed);
+		if (e != ERR_OK && e != ERR_MOVED) {
+			resp_close(redis);
+			return;
+		}
+		log_debug("projection.swept", "topic=%s partition=%d begin=%llu removed=%llu", p->spec->topic->name, (int)n,
+			  (unsigned long long)at.end, (unsigned long long)removed);
+		pthread_mutex_lock(&p->lock);
+		if (p->settled[n].applied.end == at.end && (e == ERR_OK || strcmp(p->settled[n].applied.log, at.log) != 0))
+			p->settled[n].pending = false;
+		pthread_mutex_unlock(&p->lock);
+	}
+}
+
+static bool any_pending(const struct projection *p)
+{
+	for (int32_t n = 0; n < p->partitions; n++) {
+		if (p->settled[n].pending)
+			return true;
+	}
+	return false;
+}
+
+/* Waits until something is pending or it is time to ask again. */
+static void settler_wait(struct projection *p)
+{
+	struct timespec until;
+	int64_t wait_us;
+
+	pthread_mutex_lock(&p->lock);
+	wait_us = any_pending(p) ? 20000 : WATERMARK_EVERY_US;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	wait_us += until.tv_nsec / 1000;
+	until.tv_sec += wait_us / 1000000;
+	until.tv_nsec = wait_us % 1000000 * 1000;
+	if (!atomic_load(&p->stop))
+		pthread_cond_timedwait(&p->wake, &p->lock, &until);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* A pending end waits for a watermark that was asked for after it was met. */
+static bool wants_watermark(struct projection *p)
+{
+	bool wants;
+
+	pthread_mutex_lock(&p->lock);
+	wants = clock_mono_us() - p->watermark_at_us >= WATERMARK_EVERY_US - 10000;
+	for (int32_t n = 0; n < p->partitions; n++)
+		wants = wants || (p->settled[n].pending && p->settled[n].end_watermark < 0);
+	pthread_mutex_unlock(&p->lock);
+	return wants;
+}
+
+void *projection_settler(void *arg)
+{
+	struct projection *p = arg;
+	struct resp_conn *redis = NULL;
+
+	while (!atomic_load(&p->stop)) {
+		settler_wait(p);
+		if (wants_watermark(p))
+			note_watermarks(p);
+		sweep_due(p, &redis);
+	}
+	if (redis != NULL)
+		resp_close(&redis);
+	return NULL;
+}

@@ -1,0 +1,42 @@
+/* relay.h - moves committed changes from the outbox table to the topic and to the own Redis copy, in order, once at a time.
+ *
+ * See docs/decisions/0003-relay.md for the protocol. One relay of all instances
+ * is active: the one whose session holds GET_LOCK.
+ */
+#ifndef MOA_SVC_RELAY_H
+#define MOA_SVC_RELAY_H
+
+#include "shared/base/buf.h"
+#include "shared/base/err.h"
+#include "shared/svc/topic.h"
+#include "shared/svc/view.h"
+
+/* A table whose changes its triggers write to the outbox. Static. */
+struct owned_table {
+	const struct topic *topic;
+	const char *name;      /* of the table, and the outbox's aggregatetype: "alarm" */
+	/* SELECT <order>, <aggregateid>, <payload> FROM … WHERE <order> > ? ORDER BY <order> LIMIT ? LOCK IN SHARE MODE
+	 * (<order> a positive integer key) */
+	const char *chunk_sql;
+	/* SELECT <payload> FROM … WHERE <key> FOR UPDATE; the parts of the aggregateid between ':' are its arguments */
+	const char *row_sql;
+	size_t key_parts;
+	/* The topic's value from the outbox's payload; NULL: the payload goes out as it is. */
+	enum err (*publish)(struct slice payload, struct buf *out);
+	const struct view_spec *own; /* how the outbox's payload lies in own Redis */
+};
+
+struct relay;
+struct service;
+
+struct relay *relay_create(struct service *s, const struct owned_table *table, struct view *own);
+void relay_start(struct relay *r);
+/* Publishes what is committed (bounded to <drain_ms>), gives the lock back, ends the threads. */
+void relay_stop(struct relay *r, int drain_ms);
+void relay_free(struct relay **r);
+/* A write was committed in this process: look now. Any thread. */
+void relay_wake(struct relay *r);
+/* A full snapshot round now (audit, repair). Any thread. */
+void relay_snapshot(struct relay *r);
+
+#endif

@@ -1,0 +1,163 @@
+/* relay_parts.h - what the files of the relay share: its state, and which thread owns which part of it.
+ *
+ * Threads: the relay (election, publishing, scans: relay.c, relay_term.c, relay_publish.c, relay_scan.c, relay_own.c)
+ * and the snapshotter (relay_snapshot.c).
+ */
+#ifndef MOA_SVC_RELAY_PARTS_H
+#define MOA_SVC_RELAY_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shared/base/arena.h"
+#include "shared/base/idset.h"
+#include "shared/io/broker.h"
+#include "shared/io/resp.h"
+#include "shared/io/sql.h"
+#include "shared/svc/event.h"
+#include "shared/svc/logident.h"
+#include "shared/svc/metrics.h"
+#include "shared/svc/outbox.h"
+#include "shared/svc/relay.h"
+#include "shared/svc/view_store.h"
+
+#define RELAY_BATCH 500           /* rows read and published at a time */
+#define RELAY_POLL_MS 20          /* changes from outside this process are found within this time */
+#define RELAY_SCAN_US 1000000
+#define RELAY_DELETE_US 250000
+#define RELAY_GAP_US 1000000      /* a missing id is looked for this long; later the full scan finds it */
+#define RELAY_GAPS_MAX OUTBOX_IDS_MAX
+#define RELAY_ENDS_MAX 16
+#define RELAY_PUBLISHED_MAX 200000 /* keys remembered between two scans; beyond it late rows are rewritten */
+#define RELAY_OWN_LOG "own"        /* what the own copy's pos names as its log: batches are numbered by the relay */
+#define RELAY_STATE_WANTED "snapshot_wanted"
+#define RELAY_STATE_SERVER "server_start_s"
+#define RELAY_STATE_TERM "term"
+
+/* One record of a batch: a row gives one, a control row one for each partition. */
+struct outgoing {
+	struct event event;
+	int32_t partition;
+	enum err result;
+	bool reported;
+};
+
+struct relay_gap {
+	uint64_t id;
+	int64_t since_us; /* monotonic */
+};
+
+struct relay {
+	struct service *service;
+	struct sql_db *db;
+	struct resp_db *redis_db;
+	const char *brokers, *instance;
+	const struct owned_table *table;
+	const struct topic *topic;
+	struct view *own;
+	uint32_t audit_rows_per_s, audit_period_s, snapshot_rows_per_s;
+	pthread_t main, snapshotter;
+	bool started;
+	_Atomic bool stop;
+	_Atomic int64_t stop_by_us;       /* monotonic: until when the last changes may be published */
+
+	/* ---- relay thread only ---- */
+	struct sql_conn *session;         /* holds GET_LOCK; never reconnects by itself */
+	int64_t session_used_us;          /* monotonic: its wait_timeout is 3 s */
+	struct broker_producer *producer;
+	struct logident *log;
+	struct arena *arena;              /* of the batch at work */
+	char term_id[CLOCK_UUID_LEN + 1]; /* stored in relay_state, and in each mark: a database without it is not the one we knew */
+	uint64_t floor;                   /* this term's rows are above it */
+	uint64_t highest;                 /* highest id read */
+	struct relay_gap gaps[RELAY_GAPS_MAX];
+	size_t gap_count;
+	struct idset *known;              /* published and still in the table */
+	struct idset *published, *published_before; /* hashes of keys, since the last scan began, and between it and the one before */
+	uint64_t *done;                   /* published ids in order, to be deleted as a prefix */
+	size_t done_count, done_size;
+	struct outbox_row ends[RELAY_ENDS_MAX]; /* ~end rows that wait for the next full scan; only id, payload (copied) and time */
+	char end_payload[RELAY_ENDS_MAX][64];
+	size_t end_count;
+	size_t unreported;                /* records whose report is still to come; they point into <arena> */
+	struct outbox_row *flight;        /* rows at work, in <arena>: their records may be out */
+	size_t flight_count;
+	int64_t last_scan_us, last_delete_us, last_triggers_us;
+	unsigned attempt;
+
+	/* ---- own copy, relay thread only ---- */
+	struct resp_conn *redis;
+	struct view_position own_at[TOPIC_PARTITIONS_MAX];
+	int64_t own_saved[TOPIC_PARTITIONS_MAX]; /* next as stored in relay_position */
+	bool own_broken;
+
+	/* ---- shared, under lock ---- */
+	pthread_mutex_t lock;
+	pthread_cond_t wake;              /* of both threads */
+	bool woken;                       /* a write was committed here */
+	bool leading;
+	uint64_t term;                    /* counts elections won */
+	bool flowing;                     /* the last batch went out and nothing waits */
+	bool asked;                       /* relay_snapshot() was called */
+	char wanted[CLOCK_UUID_LEN + 1];  /* token of a snapshot that is wanted; "" none */
+	uint64_t end_published;           /* begin version of the newest ~end that went out */
+	struct view_position own_end[TOPIC_PARTITIONS_MAX]; /* own copy when that ~end was applied */
+	bool own_end_valid;
+
+	struct counter *events, *late, *rewritten, *elections, *resends, *rounds;
+	struct gauge *leader, *triggers_missing, *depth, *age_us, *round_end_s, *round_rows;
+};
+
+/* ---- relay.c ---- */
+/* Keeps the session alive (a query a second). ERR_NOT_LEADER when it is lost. */
+enum err MUST_CHECK relay_keep_session(struct relay *r);
+/* Waits up to <ms> for a wake-up or the stop. */
+void relay_wait(struct relay *r, int ms);
+/* Asks for a snapshot, durably, as leader. */
+enum err MUST_CHECK relay_want_snapshot(struct relay *r, const char *reason);
+bool relay_stopping(struct relay *r);
+
+/* ---- relay_term.c: what a new leader does before it publishes ---- */
+enum err MUST_CHECK relay_begin_term(struct relay *r);
+
+/* ---- relay_publish.c ---- */
+/* Publishes records in order and waits until all are acknowledged, trying again as long as the session lives.
+ * Returns ERR_OK, ERR_NOT_LEADER, or ERR_TIMEOUT when stopping. */
+enum err MUST_CHECK relay_publish(struct relay *r, struct outgoing *out, size_t count);
+/* Rows to topic and own copy, then noted as done. Rows of ~end are held back. */
+enum err MUST_CHECK relay_publish_rows(struct relay *r, struct outbox_row *rows, size_t count);
+/* Notes a row as published: it may be deleted. */
+void relay_note_done(struct relay *r, const struct outbox_row *row);
+enum err MUST_CHECK relay_publish_end(struct relay *r, const struct outbox_row *end);
+enum err MUST_CHECK relay_publish_marks(struct relay *r);
+/* Gives a log that was noticed to be new its UUID, and asks for a snapshot. */
+enum err MUST_CHECK relay_settle_log(struct relay *r);
+void relay_reported(void *ctx, void *tag, enum err e, int32_t partition, int64_t offset);
+
+/* ---- relay_scan.c ---- */
+/* Reads and publishes what is new; *more: there is probably more. */
+enum err MUST_CHECK relay_read(struct relay *r, bool *more);
+/* The full scan, once a second: late rows, ends, marks. */
+enum err MUST_CHECK relay_scan(struct relay *r);
+/* Deletes what was published. */
+enum err MUST_CHECK relay_delete(struct relay *r);
+void relay_forget_term(struct relay *r);
+
+/* ---- relay_own.c ---- */
+/* At election: whether the own copy holds all that was deleted from the outbox. */
+enum err MUST_CHECK relay_own_begin(struct relay *r);
+/* Applies rows; a failure marks the copy broken and is not reported. */
+void relay_own_apply(struct relay *r, const struct outbox_row *rows, size_t count);
+void relay_own_end(struct relay *r, uint64_t begin, int64_t created_us);
+void relay_own_mark(struct relay *r);
+/* Tries to make a broken copy usable again (it asks for a snapshot). */
+enum err MUST_CHECK relay_own_repair(struct relay *r);
+/* Stores the numbers of the next batches; before the rows are deleted. */
+enum err MUST_CHECK relay_own_save(struct relay *r);
+
+/* ---- relay_snapshot.c ---- */
+void *relay_snapshotter(void *arg);
+
+#endif

@@ -1,0 +1,334 @@
+/* relay_scan.c - finds what is in the outbox: new rows at once, gaps for a second, and everything once a second.
+ *
+ * Ids are handed out before commit, so a row may appear below ids that were read already. Such an id is looked
+ * for in each read while it is younger than a second; later the full scan finds it. For one key ids grow in commit order.
+ * A late row is published as it is if nothing newer of its key was published since it can have been committed
+ * (since the scan before, which did not see it, began), else its key is written anew.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/base/hash.h"
+#include "shared/base/log.h"
+#include "shared/svc/relay_parts.h"
+
+#define SCAN_PAGE 5000
+#define TRIGGERS_EVERY_US 10000000
+#define TRIGGERS_EXPECTED 3
+#define REWRITE_DEADLINE_US 5000000
+
+/* ---- gaps ---- */
+
+static void gaps_expire(struct relay *r, int64_t now_us)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->gap_count; i++) {
+		if (now_us - r->gaps[i].since_us < RELAY_GAP_US)
+			r->gaps[n++] = r->gaps[i];
+	}
+	r->gap_count = n;
+}
+
+static void gap_remove(struct relay *r, uint64_t id)
+{
+	for (size_t i = 0; i < r->gap_count; i++) {
+		if (r->gaps[i].id == id) {
+			r->gaps[i] = r->gaps[--r->gap_count];
+			return;
+		}
+	}
+}
+
+static bool gap_has(const struct relay *r, uint64_t id)
+{
+	for (size_t i = 0; i < r->gap_count; i++) {
+		if (r->gaps[i].id == id)
+			return true;
+	}
+	return false;
+}
+
+/* Ids missing between the highest read and <id>; a jump of the counter is left to the full scan. */
+static void gaps_note(struct relay *r, uint64_t id, int64_t now_us)
+{
+	if (id - r->highest > RELAY_GAPS_MAX)
+		return;
+	for (uint64_t g = r->highest + 1; g < id && r->gap_count < RELAY_GAPS_MAX; g++)
+		r->gaps[r->gap_count++] = (struct relay_gap){ g, now_us };
+}
+
+/* ---- reading ---- */
+
+enum err relay_read(struct relay *r, bool *more)
+{
+	uint64_t ids[RELAY_GAPS_MAX];
+	struct outbox_row *rows;
+	int64_t now_us = clock_mono_us();
+	size_t count;
+	enum err e;
+
+	*more = false;
+	arena_reset(r->arena);
+	gaps_expire(r, now_us);
+	for (size_t i = 0; i < r->gap_count; i++)
+		ids[i] = r->gaps[i].id;
+	e = outbox_read(r->session, r->table, r->arena, r->highest, ids, r->gap_count, RELAY_BATCH, &rows, &count);
+	if (e != ERR_OK)
+		return e;
+	r->session_used_us = now_us;
+	for (size_t i = 0; i < count; i++) {
+		if (rows[i].id < r->highest) {
+			gap_remove(r, rows[i].id);
+			continue;
+		}
+		gaps_note(r, rows[i].id, now_us);
+		r->highest = rows[i].id;
+	}
+	*more = count == RELAY_BATCH;
+	return count > 0 ? relay_publish_rows(r, rows, count) : ERR_OK;
+}
+
+enum err relay_delete(struct relay *r)
+{
+	size_t n = r->done_count < OUTBOX_IDS_MAX ? r->done_count : OUTBOX_IDS_MAX;
+	enum err e;
+
+	if (n == 0)
+		return ERR_OK;
+	arena_reset(r->arena);
+	e = sql_begin(r->session);
+	if (e == ERR_OK)
+		e = relay_own_save(r);
+	if (e == ERR_OK)
+		e = outbox_delete(r->session, r->arena, r->done, n);
+	if (e == ERR_OK)
+		e = sql_commit(r->session);
+	else
+		sql_rollback(r->session);
+	if (e == ERR_CONFLICT) /* a writer's lock: another time */
+		return ERR_OK;
+	if (e != ERR_OK)
+		return e;
+	for (size_t i = 0; i < n; i++)
+		idset_remove(r->known, r->done[i]);
+	r->done_count -= n;
+	memmove(r->done, r->done + n, r->done_count * sizeof(*r->done));
+	return ERR_OK;
+}
+
+/* ---- the full scan ---- */
+
+struct late {
+	uint64_t *ids;
+	size_t count, size;
+};
+
+static void late_add(struct late *l, uint64_t id)
+{
+	if (l->count == l->size) {
+		l->size = l->size == 0 ? 256 : l->size * 2;
+		l->ids = realloc(l->ids, l->size * sizeof(*l->ids));
+		if (l->ids == NULL)
+			abort();
+	}
+	l->ids[l->count++] = id;
+}
+
+/* Ids in the table, not above the highest read, that were neither published nor are looked for as gaps. */
+static enum err find_late(struct relay *r, struct late *late)
+{
+	uint64_t after = 0;
+	size_t count;
+	enum err e;
+
+	do {
+		uint64_t *ids;
+
+		arena_reset(r->arena);
+		e = outbox_ids(r->session, r->table, r->arena, after, r->highest, SCAN_PAGE, &ids, &count);
+		for (size_t i = 0; e == ERR_OK && i < count; i++) {
+			if (!idset_has(r->known, ids[i]) && !gap_has(r, ids[i]))
+				late_add(late, ids[i]);
+		}
+		if (e == ERR_OK && count > 0)
+			after = ids[count - 1];
+	} while (e == ERR_OK && count == SCAN_PAGE);
+	return e;
+}
+
+static bool was_published_since(const struct relay *r, struct slice key)
+{
+	uint64_t h = hash_fnv64(key);
+
+	return idset_count(r->published) >= RELAY_PUBLISHED_MAX || idset_count(r->published_before) >= RELAY_PUBLISHED_MAX ||
+	       idset_has(r->published, h) || idset_has(r->published_before, h);
+}
+
+static enum err rewrite_rows(struct relay *r, const struct outbox_row *rows, size_t count)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; e == ERR_OK && i < count; i += OUTBOX_REWRITE_MAX) {
+		size_t n = count - i < OUTBOX_REWRITE_MAX ? count - i : OUTBOX_REWRITE_MAX;
+
+		e = outbox_rewrite(r->db, r->table, rows + i, n, clock_mono_us() + REWRITE_DEADLINE_US);
+		if (e == ERR_OK)
+			e = relay_keep_session(r);
+	}
+	counter_add(r->rewritten, count);
+	return e;
+}
+
+/* One page of late rows: the safe ones go out, the others are written anew. */
+static enum err publish_late(struct relay *r, const uint64_t *ids, size_t count)
+{
+	struct outbox_row *rows, *safe, *unsafe;
+	size_t read, safe_count = 0, unsafe_count = 0;
+	enum err e;
+
+	arena_reset(r->arena);
+	e = outbox_read(r->session, r->table, r->arena, UINT64_MAX, ids, count, count, &rows, &read);
+	if (e != ERR_OK)
+		return e;
+	safe = arena_alloc_array(r->arena, read + 1, sizeof(*safe));
+	unsafe = arena_alloc_array(r->arena, read + 1, sizeof(*unsafe));
+	for (size_t i = 0; i < read; i++) {
+		if (was_published_since(r, rows[i].key))
+			unsafe[unsafe_count++] = rows[i];
+		else
+			safe[safe_count++] = rows[i];
+	}
+	counter_add(r->late, read);
+	if (unsafe_count > 0)
+		e = rewrite_rows(r, unsafe, unsafe_count);
+	if (e == ERR_OK && safe_count > 0)
+		e = relay_publish_rows(r, safe, safe_count);
+	return e;
+}
+
+static enum err handle_late(struct relay *r, const struct late *late)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; e == ERR_OK && i < late->count; i += OUTBOX_IDS_MAX) {
+		size_t n = late->count - i < OUTBOX_IDS_MAX ? late->count - i : OUTBOX_IDS_MAX;
+
+		e = publish_late(r, late->ids + i, n);
+	}
+	return e;
+}
+
+static enum err publish_ends(struct relay *r)
+{
+	enum err e = ERR_OK;
+	size_t n = r->end_count;
+
+	for (size_t i = 0; e == ERR_OK && i < n; i++)
+		e = relay_publish_end(r, &r->ends[i]);
+	for (size_t i = 0; e == ERR_OK && i < n; i++)
+		relay_note_done(r, &r->ends[i]);
+	if (e == ERR_OK)
+		r->end_count = 0;
+	return e;
+}
+
+/* Snapshots asked for by other instances, or by a predecessor. */
+static enum err take_wish(struct relay *r)
+{
+	struct slice value;
+	enum err e = outbox_state_get(r->session, r->arena, RELAY_STATE_WANTED, &value);
+
+	if (e != ERR_OK || value.ptr == NULL)
+		return e;
+	pthread_mutex_lock(&r->lock);
+	if (value.len == CLOCK_UUID_LEN) {
+		memcpy(r->wanted, value.ptr, value.len);
+		r->wanted[value.len] = '\0';
+	}
+	pthread_cond_broadcast(&r->wake);
+	pthread_mutex_unlock(&r->lock);
+	return ERR_OK;
+}
+
+/* A database restored or made anew under us does not have our term: versions may have gone back. */
+static enum err check_term(struct relay *r)
+{
+	struct slice value;
+	enum err e = outbox_state_get(r->session, r->arena, RELAY_STATE_TERM, &value);
+
+	if (e != ERR_OK || slice_eq(value, slice_str(r->term_id)))
+		return e;
+	log_warn("relay.database_replaced", "topic=%s", r->topic->name);
+	return ERR_NOT_LEADER; /* a new term begins, which finds out */
+}
+
+static enum err check_triggers(struct relay *r)
+{
+	uint64_t count;
+	enum err e;
+
+	if (clock_mono_us() - r->last_triggers_us < TRIGGERS_EVERY_US)
+		return ERR_OK;
+	r->last_triggers_us = clock_mono_us();
+	e = outbox_triggers(r->session, r->arena, r->table, &count);
+	if (e != ERR_OK)
+		return e;
+	gauge_set(r->triggers_missing, count < TRIGGERS_EXPECTED ? (int64_t)(TRIGGERS_EXPECTED - count) : 0);
+	if (count < TRIGGERS_EXPECTED)
+		log_error("relay.triggers_missing",
+			  "table=%s have=%llu need=%d detail=\"changes are not captured: run the migrations again\"",
+			  r->table->name, (unsigned long long)count, TRIGGERS_EXPECTED);
+	return ERR_OK;
+}
+
+/* Everything that was committed before this scan began is in front of the marks that it ends with. */
+enum err relay_scan(struct relay *r)
+{
+	struct idset *oldest = r->published_before;
+	struct late late = { 0 };
+	bool more = true;
+	enum err e;
+
+	r->last_scan_us = clock_mono_us();
+	idset_clear(oldest);
+	r->published_before = r->published;
+	r->published = oldest;
+	size_t ends_before = r->end_count;
+	e = check_term(r);
+	if (e == ERR_OK)
+		e = find_late(r, &late);
+	if (e == ERR_OK)
+		e = handle_late(r, &late);
+	free(late.ids);
+	while (e == ERR_OK && more)
+		e = relay_read(r, &more);
+	arena_reset(r->arena);
+	/* An ~end that the loop above met waits for the next scan: rows in front of it may have become late meanwhile. */
+	if (e == ERR_OK && r->end_count == ends_before)
+		e = publish_ends(r);
+	if (e == ERR_OK)
+		e = relay_publish_marks(r);
+	if (e == ERR_OK)
+		relay_own_mark(r);
+	if (e == ERR_OK)
+		e = relay_own_repair(r);
+	if (e == ERR_OK)
+		e = logident_save(r->log, r->session);
+	if (e == ERR_OK || e == ERR_MOVED || e == ERR_CONFLICT)
+		e = take_wish(r);
+	return e == ERR_OK ? check_triggers(r) : e;
+}
+
+void relay_forget_term(struct relay *r)
+{
+	r->gap_count = 0;
+	r->end_count = 0;
+	r->done_count = 0;
+	r->unreported = 0;
+	idset_clear(r->known);
+	idset_clear(r->published);
+	idset_clear(r->published_before);
+	r->last_scan_us = 0;
+	r->last_delete_us = clock_mono_us();
+}

@@ -1,0 +1,216 @@
+/* service_admin.c - /readyz, POST /audit and metrics of a service, all from memory. */
+#include "shared/svc/service_admin.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "shared/base/clock.h"
+#include "shared/io/http.h"
+#include "shared/svc/admin.h"
+#include "shared/svc/projection.h"
+#include "shared/svc/service.h"
+#include "shared/svc/view_store.h"
+
+struct service_admin {
+	struct service_admin_parts parts;
+	struct admin *admin;
+	int64_t start_us; /* wall clock */
+};
+
+static void write_part(struct jsonw *w, const char *name, bool up)
+{
+	jsonw_key(w, name);
+	jsonw_string(w, up ? SLICE_LIT("up") : SLICE_LIT("down"));
+}
+
+static void write_view(struct jsonw *w, const struct view *v)
+{
+	struct view_state st;
+
+	view_state_get(v, &st);
+	jsonw_key(w, view_spec_of(v)->topic->domain);
+	jsonw_object(w);
+	jsonw_key(w, "loaded");
+	jsonw_bool(w, st.loaded);
+	jsonw_key(w, "fresh");
+	jsonw_bool(w, st.fresh);
+	jsonw_key(w, "age_s");
+	if (st.age_s >= 0)
+		jsonw_i64(w, st.age_s);
+	else
+		jsonw_null(w);
+	jsonw_object_end(w);
+}
+
+/* Ready means: the own API can be answered, from MySQL or from the copy in Redis. Kafka, neighbours and loading are only told. */
+static bool write_ready(void *ctx, struct jsonw *w)
+{
+	struct service_admin *a = ctx;
+	struct service *s = a->parts.service;
+	bool sql = sql_db_is_up(service_sql(s)), redis = resp_db_is_up(service_resp(s));
+	struct view_state own;
+	bool ready, kafka = a->parts.view_count == 0;
+
+	view_state_get(service_own(s), &own);
+	ready = sql || (redis && own.loaded);
+	for (size_t i = 0; i < a->parts.view_count; i++)
+		kafka = kafka || projection_kafka_is_up(a->parts.projections[i]);
+	jsonw_key(w, "ready");
+	jsonw_bool(w, ready);
+	write_part(w, "mysql", sql);
+	write_part(w, "redis", redis);
+	write_part(w, "kafka", kafka);
+	jsonw_key(w, "own");
+	jsonw_object(w);
+	write_view(w, service_own(s));
+	jsonw_object_end(w);
+	jsonw_key(w, "views");
+	jsonw_object(w);
+	for (size_t i = 0; i < a->parts.view_count; i++)
+		write_view(w, a->parts.views[i]);
+	jsonw_object_end(w);
+	return ready;
+}
+
+static void ask_audit(void *ctx)
+{
+	struct service_admin *a = ctx;
+
+	relay_snapshot(service_relay(a->parts.service));
+}
+
+/* ---- metrics ---- */
+
+static double view_age(void *ctx)
+{
+	struct view_state st;
+
+	view_state_get(ctx, &st);
+	return st.age_s >= 0 ? (double)st.age_s : NAN;
+}
+
+static double view_loaded(void *ctx)
+{
+	struct view_state st;
+
+	view_state_get(ctx, &st);
+	return st.loaded;
+}
+
+static double view_fresh(void *ctx)
+{
+	struct view_state st;
+
+	view_state_get(ctx, &st);
+	return st.fresh;
+}
+
+static uint64_t divergences(void *ctx)
+{
+	return view_divergences(ctx);
+}
+
+static void view_metrics(struct metrics *m, struct view *v)
+{
+	struct arena *a = arena_create(256, 4096);
+	const char *labels = arena_printf(a, "view=\"%s\"", view_spec_of(v)->topic->domain).ptr;
+
+	metrics_gauge_fn(m, "moa_view_age_seconds", "Age of what a view holds, by its oldest partition.", labels, view_age, v);
+	metrics_gauge_fn(m, "moa_view_loaded", "1 once a view was read to the end of a snapshot.", labels, view_loaded, v);
+	metrics_gauge_fn(m, "moa_view_fresh", "1 while a view is loaded and marked within 5 s.", labels, view_fresh, v);
+	metrics_counter_fn(m, "moa_view_divergences_total", "Entries that differed from their owner's table and were repaired.", labels,
+			   divergences, v);
+	arena_free(&a);
+}
+
+static uint64_t http_accepted(void *ctx)
+{
+	struct http_stats st;
+
+	http_stats_get(ctx, &st);
+	return st.accepted;
+}
+
+static double http_open(void *ctx)
+{
+	struct http_stats st;
+
+	http_stats_get(ctx, &st);
+	return (double)st.open;
+}
+
+static double http_queued(void *ctx)
+{
+	struct http_stats st;
+
+	http_stats_get(ctx, &st);
+	return (double)st.queued;
+}
+
+static uint64_t http_refused(void *ctx)
+{
+	struct http_stats st;
+
+	http_stats_get(ctx, &st);
+	return st.refused;
+}
+
+static double sql_up(void *ctx)
+{
+	return sql_db_is_up(ctx);
+}
+
+static double redis_up(void *ctx)
+{
+	return resp_db_is_up(ctx);
+}
+
+static double start_time(void *ctx)
+{
+	const struct service_admin *a = ctx;
+
+	return (double)a->start_us / 1e6;
+}
+
+static void register_metrics(struct service_admin *a)
+{
+	struct service *s = a->parts.service;
+	struct metrics *m = service_metrics(s);
+	struct http_server *h = a->parts.http;
+
+	metrics_counter_fn(m, "moa_http_connections_total", "Connections accepted.", NULL, http_accepted, h);
+	metrics_gauge_fn(m, "moa_http_connections", "Open connections.", NULL, http_open, h);
+	metrics_gauge_fn(m, "moa_http_queue", "Requests that wait for a worker.", NULL, http_queued, h);
+	metrics_counter_fn(m, "moa_http_refused_total", "Malformed requests refused before routing.", NULL, http_refused, h);
+	metrics_gauge_fn(m, "moa_up", "1 while a part answers.", "part=\"mysql\"", sql_up, service_sql(s));
+	metrics_gauge_fn(m, "moa_up", "1 while a part answers.", "part=\"redis\"", redis_up, service_resp(s));
+	metrics_gauge_fn(m, "process_start_time_seconds", "Start of the process, in Unix time.", NULL, start_time, a);
+	view_metrics(m, service_own(s));
+	for (size_t i = 0; i < a->parts.view_count; i++)
+		view_metrics(m, a->parts.views[i]);
+}
+
+struct service_admin *service_admin_start(const struct service_admin_parts *parts)
+{
+	struct service_admin *a = calloc(1, sizeof(*a));
+	const struct admin_spec spec = { .bind = parts->bind, .port = parts->port, .metrics = service_metrics(parts->service),
+					 .ready = write_ready, .audit = ask_audit, .ctx = a };
+
+	if (a == NULL)
+		abort();
+	a->parts = *parts;
+	a->start_us = clock_wall_us();
+	register_metrics(a);
+	a->admin = admin_start(&spec);
+	if (a->admin != NULL)
+		return a;
+	free(a);
+	return NULL;
+}
+
+void service_admin_stop(struct service_admin **a)
+{
+	admin_stop(&(*a)->admin);
+	free(*a);
+	*a = NULL;
+}

@@ -1,0 +1,392 @@
+/* view.c - reads a view: one pipelined round trip that ends with the positions of the partitions it touched. */
+#include "shared/svc/view.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/base/clock.h"
+#include "shared/svc/view_store.h"
+
+struct view {
+	const struct view_spec *spec;
+	struct resp_db *db;
+	/* Over all partitions, as the monitor saw them last. */
+	_Atomic bool loaded;
+	_Atomic bool in_log;      /* each partition was loaded from the log that it now reads */
+	_Atomic int64_t mark_us;  /* the oldest */
+	_Atomic uint64_t divergences;
+};
+
+struct view *view_create(const struct view_spec *spec, struct resp_db *db)
+{
+	struct view *v = calloc(1, sizeof(*v));
+
+	assert(spec->topic->partitions > 0 && spec->topic->partitions <= TOPIC_PARTITIONS_MAX);
+	if (v == NULL)
+		abort();
+	v->spec = spec;
+	v->db = db;
+	return v;
+}
+
+void view_free(struct view **v)
+{
+	free(*v);
+	*v = NULL;
+}
+
+const struct view_spec *view_spec_of(const struct view *v)
+{
+	return v->spec;
+}
+
+struct slice view_key(const struct view *v, struct arena *a, int32_t p, struct slice rest)
+{
+	return arena_printf(a, VIEW_SCHEMA ":{%s:%d}:%.*s", v->spec->topic->domain, (int)p, SLICE_ARG(rest));
+}
+
+void view_divergences_add(struct view *v, uint64_t n)
+{
+	atomic_fetch_add(&v->divergences, n);
+}
+
+uint64_t view_divergences(const struct view *v)
+{
+	return atomic_load(&((struct view *)(uintptr_t)v)->divergences);
+}
+
+enum err view_entry_value(const struct view *v, struct slice entry, struct slice *value)
+{
+	size_t head = EVENT_VERSION_LEN + 1 + v->spec->term_len;
+
+	*value = SLICE_NONE;
+	if (entry.len <= EVENT_VERSION_LEN)
+		return ERR_CORRUPT;
+	if (entry.ptr[EVENT_VERSION_LEN] == '-')
+		return ERR_OK;
+	if (entry.ptr[EVENT_VERSION_LEN] != '+' || entry.len < head)
+		return ERR_CORRUPT;
+	*value = slice_sub(entry, head, entry.len);
+	return ERR_OK;
+}
+
+/* ---- state ---- */
+
+static bool loaded_from_present_log(const struct view_position *p)
+{
+	return p->loaded != 0 && p->log[0] != '\0' && strcmp(p->log, p->loaded_log) == 0;
+}
+
+void view_observe(struct view *v, const struct view_position *positions)
+{
+	bool loaded = positions != NULL, in_log = loaded;
+	int64_t mark_us = INT64_MAX;
+
+	for (int32_t p = 0; positions != NULL && p < v->spec->topic->partitions; p++) {
+		loaded = loaded && positions[p].loaded != 0;
+		in_log = in_log && loaded_from_present_log(&positions[p]);
+		if (positions[p].mark_us < mark_us)
+			mark_us = positions[p].mark_us;
+	}
+	atomic_store(&v->in_log, in_log);
+	atomic_store(&v->mark_us, mark_us);
+	atomic_store(&v->loaded, loaded);
+}
+
+static void state_from(bool loaded, bool in_log, int64_t mark_us, struct view_state *st)
+{
+	int64_t age_us = clock_wall_us() - mark_us;
+
+	if (age_us < 0)
+		age_us = 0; /* the clock was set back, or another instance's is ahead */
+	st->loaded = loaded;
+	st->fresh = loaded && in_log && age_us < VIEW_FRESH_US;
+	st->age_s = loaded ? age_us / 1000000 : -1;
+}
+
+void view_state_get(const struct view *v, struct view_state *out)
+{
+	struct view *w = (struct view *)(uintptr_t)v;
+
+	state_from(atomic_load(&w->loaded), atomic_load(&w->in_log), atomic_load(&w->mark_us), out);
+}
+
+/* The view's state made worse by what this request saw of one partition. */
+static void state_join(const struct view *v, const struct view_position *p, struct view_state *st)
+{
+	struct view_state seen;
+
+	(void)v;
+	state_from(p->loaded != 0, loaded_from_present_log(p), p->mark_us, &seen);
+	st->loaded = st->loaded && seen.loaded;
+	st->fresh = st->fresh && seen.fresh;
+	if (!st->loaded)
+		st->age_s = -1;
+	else if (seen.age_s > st->age_s)
+		st->age_s = seen.age_s;
+}
+
+/* ---- one round trip ---- */
+
+struct trip {
+	struct view *v;
+	struct arena *a;
+	struct resp_conn *c;
+	struct view_state *st;
+	bool touched[TOPIC_PARTITIONS_MAX];
+	enum err e; /* of the first step that failed; later steps do nothing */
+};
+
+static void trip_begin(struct trip *t, struct view *v, struct arena *a, int64_t deadline_us, struct view_state *st)
+{
+	*t = (struct trip){ .v = v, .a = a, .st = st };
+	t->e = resp_acquire(v->db, deadline_us, &t->c);
+}
+
+static void trip_send(struct trip *t, const struct slice *words, size_t count)
+{
+	if (t->e == ERR_OK)
+		t->e = resp_send(t->c, words, count);
+}
+
+/* Error replies (LOADING, a key of the wrong type) mean that this Redis cannot answer now. */
+static void trip_recv(struct trip *t, enum resp_type want, struct resp_value *out)
+{
+	*out = (struct resp_value){ .type = RESP_NIL };
+	if (t->e == ERR_OK)
+		t->e = resp_recv(t->c, t->a, out);
+	if (t->e == ERR_OK && out->type != want)
+		t->e = ERR_UNAVAILABLE;
+}
+
+static void trip_send_positions(struct trip *t)
+{
+	static const char *const fields[] = { VIEW_POS_FIELDS };
+	struct slice words[10] = { SLICE("HMGET") };
+
+	for (size_t i = 0; i < 8; i++)
+		words[2 + i] = slice_str(fields[i]);
+	for (int32_t p = 0; p < t->v->spec->topic->partitions; p++) {
+		if (!t->touched[p])
+			continue;
+		words[1] = view_key(t->v, t->a, p, SLICE_LIT("pos"));
+		trip_send(t, words, 10);
+	}
+}
+
+/* Reads the positions, gives the connection back, and says how the trip went. */
+static enum err trip_end(struct trip *t)
+{
+	view_state_get(t->v, t->st);
+	for (int32_t p = 0; p < t->v->spec->topic->partitions; p++) {
+		struct view_position at;
+		struct resp_value r;
+
+		if (!t->touched[p])
+			continue;
+		trip_recv(t, RESP_ARRAY, &r);
+		if (t->e == ERR_OK)
+			t->e = view_position_parse(&r, &at);
+		if (t->e == ERR_OK)
+			state_join(t->v, &at, t->st);
+	}
+	if (t->c != NULL)
+		resp_release(&t->c);
+	if (t->e == ERR_OK)
+		return ERR_OK;
+	*t->st = (struct view_state){ .age_s = -1 };
+	return t->e == ERR_NO_MEMORY ? t->e : ERR_UNAVAILABLE;
+}
+
+/* ---- what is read ---- */
+
+/* Where each key of a view_get() lies. */
+struct place {
+	int32_t partition;
+	struct slice group;
+	bool asked; /* by the command of an earlier key of the same group */
+};
+
+/* HMGET for all keys that share the place of keys[first]. */
+static void send_same_place(struct trip *t, struct place *places, const struct view_entry *at, size_t first, size_t count)
+{
+	struct slice *words = arena_alloc_array(t->a, count - first + 2, sizeof(*words));
+	size_t n = 2;
+
+	if (words == NULL) {
+		t->e = ERR_NO_MEMORY;
+		return;
+	}
+	words[0] = SLICE_LIT("HMGET");
+	words[1] = view_key(t->v, t->a, places[first].partition, places[first].group);
+	for (size_t i = first; i < count; i++) {
+		if (places[i].asked || places[i].partition != places[first].partition || !slice_eq(places[i].group, places[first].group))
+			continue;
+		words[n++] = at[i].field;
+		places[i].asked = i != first;
+	}
+	trip_send(t, words, n);
+}
+
+static void recv_same_place(struct trip *t, struct place *places, size_t first, size_t count, struct slice *values)
+{
+	struct resp_value r;
+	size_t n = 0;
+
+	trip_recv(t, RESP_ARRAY, &r);
+	for (size_t i = first; t->e == ERR_OK && i < count; i++) {
+		if (places[i].partition != places[first].partition || !slice_eq(places[i].group, places[first].group))
+			continue;
+		if (n >= r.count)
+			t->e = ERR_UNAVAILABLE;
+		else if (r.items[n].type == RESP_STRING && view_entry_value(t->v, r.items[n].text, &values[i]) != ERR_OK)
+			t->e = ERR_UNAVAILABLE;
+		n++;
+	}
+}
+
+enum err view_get(struct view *v, struct arena *a, int64_t deadline_us, const struct slice *keys, size_t count, struct slice *values,
+		  struct view_state *st)
+{
+	struct place *places = arena_alloc_array(a, count + 1, sizeof(*places));
+	struct view_entry *at = arena_alloc_array(a, count + 1, sizeof(*at));
+	struct trip t;
+
+	if (places == NULL || at == NULL)
+		return ERR_NO_MEMORY;
+	trip_begin(&t, v, a, deadline_us, st);
+	for (size_t i = 0; i < count; i++) {
+		values[i] = SLICE_NONE;
+		if (v->spec->place(keys[i], &at[i]) != ERR_OK)
+			t.e = ERR_INTERNAL; /* keys are made by our own code */
+		places[i] = (struct place){ .partition = topic_partition(v->spec->topic, keys[i]), .group = at[i].group };
+		t.touched[places[i].partition] = true;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (!places[i].asked)
+			send_same_place(&t, places, at, i, count);
+	}
+	trip_send_positions(&t);
+	for (size_t i = 0; i < count; i++) {
+		if (!places[i].asked)
+			recv_same_place(&t, places, i, count, values);
+	}
+	return trip_end(&t);
+}
+
+enum err view_group(struct view *v, struct arena *a, int64_t deadline_us, struct slice key, struct slice group,
+		    struct view_field **fields, size_t *count, struct view_state *st)
+{
+	int32_t p = topic_partition(v->spec->topic, key);
+	const struct slice words[] = { SLICE("HGETALL"), view_key(v, a, p, group) };
+	struct resp_value r;
+	struct trip t;
+
+	*count = 0;
+	trip_begin(&t, v, a, deadline_us, st);
+	t.touched[p] = true;
+	trip_send(&t, words, 2);
+	trip_send_positions(&t);
+	trip_recv(&t, RESP_ARRAY, &r);
+	*fields = arena_alloc_array(a, r.count / 2 + 1, sizeof(**fields));
+	if (*fields == NULL)
+		t.e = ERR_NO_MEMORY;
+	for (size_t i = 0; t.e == ERR_OK && i + 1 < r.count; i += 2) {
+		struct slice value;
+
+		if (view_entry_value(v, r.items[i + 1].text, &value) != ERR_OK)
+			t.e = ERR_UNAVAILABLE;
+		else if (value.ptr != NULL)
+			(*fields)[(*count)++] = (struct view_field){ r.items[i].text, value };
+	}
+	return trip_end(&t);
+}
+
+enum err view_term(struct view *v, struct arena *a, int64_t deadline_us, struct slice term, struct slice **fields, size_t *count,
+		   struct view_state *st)
+{
+	struct slice rest = arena_printf(a, "t:%.*s", SLICE_ARG(term));
+	const struct slice words[] = { SLICE("SMEMBERS"), view_key(v, a, 0, rest) };
+	struct resp_value r;
+	struct trip t;
+
+	assert(v->spec->index == VIEW_INDEX_TERM && v->spec->topic->partitions == 1);
+	*count = 0;
+	trip_begin(&t, v, a, deadline_us, st);
+	t.touched[0] = true;
+	trip_send(&t, words, 2);
+	trip_send_positions(&t);
+	trip_recv(&t, RESP_ARRAY, &r);
+	*fields = arena_alloc_array(a, r.count + 1, sizeof(**fields));
+	if (*fields == NULL)
+		t.e = ERR_NO_MEMORY;
+	for (size_t i = 0; t.e == ERR_OK && i < r.count; i++)
+		(*fields)[(*count)++] = r.items[i].text;
+	return trip_end(&t);
+}
+
+static int compare_descending(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Takes one partition's ids behind those that are there. */
+static void recv_ids(struct trip *t, uint32_t **ids, size_t *count, uint64_t *total)
+{
+	struct resp_value r, card;
+	uint32_t *grown;
+
+	trip_recv(t, RESP_ARRAY, &r);
+	trip_recv(t, RESP_INTEGER, &card);
+	if (t->e != ERR_OK)
+		return;
+	*total += (uint64_t)card.integer;
+	grown = arena_alloc_array(t->a, *count + r.count + 1, sizeof(*grown));
+	if (grown == NULL) {
+		t->e = ERR_NO_MEMORY;
+		return;
+	}
+	if (*count > 0)
+		memcpy(grown, *ids, *count * sizeof(*grown));
+	*ids = grown;
+	for (size_t i = 0; i < r.count; i++) {
+		if (slice_to_id(r.items[i].text, &grown[*count]))
+			(*count)++;
+	}
+}
+
+enum err view_ids(struct view *v, struct arena *a, int64_t deadline_us, uint32_t before, size_t limit, uint32_t **ids, size_t *count,
+		  uint64_t *total, struct view_state *st)
+{
+	struct slice top = before == 0 ? SLICE_LIT("+inf") : arena_printf(a, "(%u", before);
+	struct slice most = arena_printf(a, "%zu", limit);
+	struct trip t;
+
+	assert(v->spec->index == VIEW_INDEX_IDS);
+	*ids = NULL;
+	*count = 0;
+	*total = 0;
+	trip_begin(&t, v, a, deadline_us, st);
+	for (int32_t p = 0; p < v->spec->topic->partitions; p++) {
+		struct slice key = view_key(v, a, p, SLICE_LIT("ids"));
+		const struct slice range[] = { SLICE("ZREVRANGEBYSCORE"), key, top, SLICE("-inf"), SLICE("LIMIT"), SLICE("0"), most };
+		const struct slice card[] = { SLICE("ZCARD"), key };
+
+		t.touched[p] = true;
+		trip_send(&t, range, 7);
+		trip_send(&t, card, 2);
+	}
+	trip_send_positions(&t);
+	for (int32_t p = 0; p < v->spec->topic->partitions; p++)
+		recv_ids(&t, ids, count, total);
+	if (t.e == ERR_OK && *count > 1)
+		qsort(*ids, *count, sizeof(**ids), compare_descending);
+	if (*count > limit)
+		*count = limit;
+	return trip_end(&t);
+}

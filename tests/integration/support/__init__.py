@@ -1,0 +1,1 @@
+"""What the integration tests share: a private stack, raw HTTP, the oracle, Kafka's tools."""

@@ -1,0 +1,300 @@
+"""Versions under concurrency: for each key the order of outbox ids is the order in which changes were committed.
+
+The relay publishes the highest version of a key and readers keep it, so an outbox whose last row of a key
+differs from the table would leave the neighbours wrong for good. The statements here are those of the services.
+"""
+
+import json
+import random
+import threading
+import time
+
+import pymysql
+import pytest
+
+from support.schema import DEADLOCK, DUPLICATE_KEY, LOCK_TIMEOUT, make_all, remove_all
+
+WRITERS = 8
+ROUNDS = 80
+USERS, ITEMS = (1, 2, 3), (1, 2, 3, 4)
+PASSING = {DEADLOCK, LOCK_TIMEOUT, DUPLICATE_KEY}
+
+SET = ("INSERT INTO alarm (item_id, user_id, created) VALUES (%s, %s, UTC_TIMESTAMP(6))"
+       " ON DUPLICATE KEY UPDATE created = created")
+UNSET = "DELETE FROM alarm WHERE user_id = %s AND item_id = %s"
+TOMBSTONE = ("INSERT INTO outbox (aggregatetype, aggregateid, type, payload, created)"
+             " VALUES ('alarm', %s, 'deleted', NULL, UTC_TIMESTAMP(6))")
+CHUNK_READ = ("SELECT id, item_id, user_id, DATE_FORMAT(created, '%%Y-%%m-%%dT%%H:%%i:%%s.%%fZ') FROM alarm"
+              " WHERE id > %s ORDER BY id LIMIT 100 LOCK IN SHARE MODE")
+CHUNK_WRITE = "INSERT INTO outbox (aggregatetype, aggregateid, type, payload, created) VALUES "
+CHUNK_ROW = "('alarm', %s, 'changed', %s, UTC_TIMESTAMP(6))"
+
+
+@pytest.fixture(scope="module")
+def schemas(stack):
+    made = make_all(stack)
+    yield made
+    remove_all(made)
+
+
+def side_by_side(schema, *tasks):
+    """Runs task(session, random) of each of <tasks> in a thread of its own, all at once; returns their results."""
+    sessions = [schema.connect() for _ in tasks]
+    gate, results, errors = threading.Barrier(len(tasks)), [None] * len(tasks), []
+
+    def run(number):
+        session = sessions[number]
+        try:
+            session("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            session("SET SESSION innodb_lock_wait_timeout = 5")
+            gate.wait(20)
+            results[number] = tasks[number](session, random.Random(number))
+        except Exception as error:    # a thread's failure is the test's failure
+            errors.append(error)
+            gate.abort()
+
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(len(tasks))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert not any(thread.is_alive() for thread in threads), "a writer hangs"
+    assert not errors, errors
+    return results
+
+
+def attempt(session, work):
+    """One transaction; tried again after a deadlock. Returns what <work> returned, or None for a duplicate key."""
+    for _ in range(100):
+        session.connection.begin()
+        try:
+            result = work()
+            session.connection.commit()
+            return result
+        except pymysql.MySQLError as error:
+            session.connection.rollback()
+            if error.args[0] not in PASSING:
+                raise
+            if error.args[0] == DUPLICATE_KEY:
+                return None
+    raise AssertionError("100 deadlocks in a row")
+
+
+# --- the alarm service's writes ------------------------------------------------------------------
+
+def set_alarm(session, user, item):
+    """Returns the version and state that the service would report."""
+    session(SET, item, user)
+    return session.version(), f"{user}:{item}", "changed"
+
+
+def unset_alarm(session, user, item):
+    session(UNSET, user, item)
+    if session.affected:
+        return session.version(), f"{user}:{item}", "deleted"
+    session(TOMBSTONE, f"{user}:{item}")
+    return session.one("SELECT LAST_INSERT_ID()"), f"{user}:{item}", "deleted"
+
+
+# --- writes of others ----------------------------------------------------------------------------
+
+def insert_ignore(session, user, item):
+    session("INSERT IGNORE INTO alarm (item_id, user_id) VALUES (%s, %s)", item, user)
+
+
+def replace(session, user, item):
+    session("REPLACE INTO alarm (item_id, user_id) VALUES (%s, %s)", item, user)
+
+
+def move(session, user, item):
+    session("UPDATE alarm SET item_id = %s WHERE user_id = %s AND item_id = %s", item % len(ITEMS) + 1, user, item)
+
+
+def delete_user(session, user, _):
+    session("DELETE FROM alarm WHERE user_id = %s", user)
+
+
+def touch_all(session, _, __):
+    session("UPDATE alarm SET created = created")
+
+
+def upsert_all(session, user, _):
+    session("INSERT INTO alarm (item_id, user_id) VALUES " + ",".join(f"({item},{user})" for item in ITEMS)
+            + " ON DUPLICATE KEY UPDATE created = created")
+
+
+def insert_select(session, user, _):
+    session("INSERT IGNORE INTO alarm (item_id, user_id)"
+            " SELECT item_id, %s FROM (SELECT DISTINCT item_id FROM alarm) AS items", user)
+
+
+def snapshot(session):
+    """One round over the table in chunks, as the relay makes it."""
+    last, rows = 0, True
+    while rows:
+        def chunk():
+            found = session(CHUNK_READ, last)
+            values = [value for number, item, user, created in found for value in
+                      (f"{user}:{item}", json.dumps({"id": number, "item_id": item, "user_id": user,
+                                                     "created": created}))]
+            if found:
+                session(CHUNK_WRITE + ",".join([CHUNK_ROW] * len(found)), *values)
+            return found
+
+        rows = attempt(session, chunk)
+        last = rows[-1][0] if rows else last
+
+
+def assert_last_rows_are_the_table(session):
+    """The newest outbox row of every key says what the table says."""
+    newest = {key: (kind, payload) for _, key, kind, payload in session.since(0)}
+    table = {f"{user}:{item}": (number, item, user) for number, item, user in
+             session("SELECT id, item_id, user_id FROM alarm")}
+    said = {key: (payload["id"], payload["item_id"], payload["user_id"])
+            for key, (kind, payload) in newest.items() if kind == "changed"}
+    assert said == {key: row for key, row in table.items() if key in newest}
+    assert {key for key in table if key not in newest} == set()
+
+
+@pytest.mark.parametrize("others", [(), (insert_ignore, replace, move, delete_user, touch_all, upsert_all, insert_select)],
+                         ids=["service", "service and others"])
+def test_the_newest_version_of_each_key_is_its_final_state(schemas, others):
+    schema = schemas["alarm"].create()
+    admin = schema.connect()
+    admin("DELETE FROM alarm")
+    admin("DELETE FROM outbox")
+    actions = (set_alarm, unset_alarm) * (3 if others else 1) + others
+    done = threading.Event()
+
+    def writer(session, choose):
+        learned = []
+        for _ in range(ROUNDS):
+            action, key = choose.choice(actions), (choose.choice(USERS), choose.choice(ITEMS))
+            learned.append(attempt(session, lambda: action(session, *key)))
+        return [entry for entry in learned if entry]
+
+    def rounds(session, _):
+        count = 0
+        while not done.is_set():
+            snapshot(session)
+            count += 1
+        return count
+
+    left = threading.Semaphore(0)
+
+    def counted(session, choose):
+        try:
+            return writer(session, choose)
+        finally:
+            left.release()
+
+    def watch(_, __):
+        for _ in range(WRITERS):
+            left.acquire(timeout=100)
+        done.set()
+
+    *learned, snapshots, _ = side_by_side(schema, *[counted] * WRITERS, rounds, watch)
+    assert_last_rows_are_the_table(admin)
+    assert snapshots >= 2
+    rows = {number: (key, kind) for number, key, kind, _ in admin.since(0)}
+    for version, key, kind in (entry for entries in learned for entry in entries):
+        assert rows[version] == (key, kind)
+    assert sum(len(entries) for entries in learned) > WRITERS * ROUNDS // 4
+
+
+def test_versions_of_a_key_follow_the_order_of_commits(schemas):
+    """Every committed change adds one to the price, so in version order a key's prices count up without a gap."""
+    schema = schemas["item"].create()
+    admin = schema.connect()
+    keys = (1, 2, 3, 4, 5)
+    admin("UPDATE item SET price = 0")
+    admin("DELETE FROM outbox")
+
+    def writer(session, choose):
+        for _ in range(ROUNDS):
+            some = choose.sample(keys, choose.randint(1, 3))
+            kind = choose.random()
+
+            def work():
+                if kind < 0.2:
+                    session("UPDATE item SET price = price + 1")
+                for key in some:
+                    session("UPDATE item SET price = price + 1 WHERE id = %s", key)
+                if kind > 0.9:
+                    raise pymysql.MySQLError(DUPLICATE_KEY)    # rolled back, not tried again
+
+            attempt(session, work)
+
+    side_by_side(schema, *[writer] * WRITERS)
+    prices = {}
+    for _, key, kind, payload in admin.since(0):
+        assert kind == "changed"
+        prices.setdefault(key, []).append(payload["price"])
+    final = dict(admin("SELECT CONCAT(id), price FROM item"))
+    assert prices == {key: list(range(1, price + 1)) for key, price in final.items()}
+    assert sum(final.values()) > WRITERS * ROUNDS
+
+
+def test_a_delete_of_nothing_waits_for_an_insert_that_is_not_committed(schemas):
+    """Else the tombstone could get the higher version although the alarm is there in the end, or the reverse."""
+    schema = schemas["alarm"].create()
+    first, second = schema.connect(), schema.connect()
+    first.connection.begin()
+    first(SET, 8, 1)
+    inserted = first.version()
+    second("SET SESSION innodb_lock_wait_timeout = 1")
+    second.connection.begin()
+    with pytest.raises(pymysql.MySQLError) as refused:
+        second(UNSET, 1, 8)
+    assert refused.value.args[0] == LOCK_TIMEOUT
+    second.connection.rollback()
+    first.connection.rollback()    # the insert never was: the tombstone stands alone
+    second.connection.begin()
+    version, _, _ = unset_alarm(second, 1, 8)
+    second.connection.commit()
+    assert version > inserted and second.since(0)[-1][:3] == (version, "1:8", "deleted")
+
+
+def test_an_insert_waits_for_a_delete_of_nothing_that_is_not_committed(schemas):
+    schema = schemas["alarm"].create()
+    first, second = schema.connect(), schema.connect()
+    first("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    second("SET SESSION innodb_lock_wait_timeout = 1")
+    first.connection.begin()
+    tombstone, _, _ = unset_alarm(first, 1, 8)
+    with pytest.raises(pymysql.MySQLError) as refused:
+        second(SET, 8, 1)
+    assert refused.value.args[0] == LOCK_TIMEOUT
+    first.connection.commit()
+    assert set_alarm(second, 1, 8)[0] > tombstone
+
+
+@pytest.mark.parametrize("statement", [
+    "UPDATE alarm FORCE INDEX (PRIMARY) SET created = created WHERE id BETWEEN 2 AND 11 AND SLEEP(0.1) = 0",
+    "INSERT INTO alarm (item_id, user_id) SELECT id, 77 FROM ten WHERE SLEEP(0.1) = 0"])
+def test_a_long_statement_does_not_make_the_service_wait(schemas, statement):
+    """Its counters must not stay locked until it ends (innodb_autoinc_lock_mode 2), nor rows that it leaves alone."""
+    schema = schemas["alarm"].create()
+    admin = schema.connect()
+    admin("CREATE TABLE ten (id int PRIMARY KEY)")
+    admin("INSERT INTO ten VALUES " + ",".join(f"({number})" for number in range(1, 11)))
+    ended = threading.Event()
+
+    def bulk(session, _):
+        try:
+            session(statement)
+            return session.one("SELECT COUNT(*) FROM outbox WHERE aggregateid NOT LIKE '1:%'")
+        finally:
+            ended.set()
+
+    def service(session, _):
+        waits = []
+        while not ended.is_set():
+            started = time.monotonic()
+            set_alarm(session, 1, 50)
+            waits.append(time.monotonic() - started)
+        return waits
+
+    changed, waits = side_by_side(schema, bulk, service)
+    assert changed >= 8
+    assert len(waits) > 3 and max(waits) < 0.5, max(waits)
