@@ -3,18 +3,6 @@
 
 #include "shared/base/hash.h"
 
-#define ID_END UINT32_C(2147483648) /* above every id */
-
-uint32_t item_page_below(const struct page *page)
-{
-	return page->before != 0 ? page->before : ID_END;
-}
-
-uint32_t item_page_limit(const struct page *page)
-{
-	return page->limit != 0 ? page->limit : ID_END;
-}
-
 void item_flags(const struct slice *entries, size_t count, enum alarm_flag *flags)
 {
 	for (size_t i = 0; i < count; i++)

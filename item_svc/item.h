@@ -16,10 +16,6 @@ struct item_list {
 	struct slice *fragments; /* see shop_item_fragment() */
 };
 
-/* Bounds of a page for a query: ids below the result, and how many rows. */
-uint32_t item_page_below(const struct page *page);
-uint32_t item_page_limit(const struct page *page);
-
 /* Flags from the entries of the alarms view; a missing entry says no. */
 void item_flags(const struct slice *entries, size_t count, enum alarm_flag *flags);
 void item_flags_unknown(size_t count, enum alarm_flag *flags);

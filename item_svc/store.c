@@ -45,7 +45,7 @@ static enum err read_rows(struct sql_conn *c, struct arena *a, const struct page
 {
 	static const char sql[] = "SELECT id, name, broadcaster, category, price FROM item"
 				  " WHERE id > 0 AND id < ? ORDER BY id DESC LIMIT ?";
-	const struct sql_arg args[] = { SQL_ARG_U64(item_page_below(page)), SQL_ARG_U64(item_page_limit(page)) };
+	const struct sql_arg args[] = { SQL_ARG_U64(own_page_below(page)), SQL_ARG_U64(own_page_limit(page)) };
 	struct sql_rows rows;
 	enum err e = sql_run(c, sql, args, 2, a, &rows);
 

@@ -74,7 +74,7 @@ static void drop_gaps(struct item_list *list)
 enum err views_own_items(struct request *rq, struct item_list *out)
 {
 	struct view_state st;
-	enum err e = view_ids(service_own(rq->svc), rq->arena, rq->deadline_us, rq->page.before, item_page_limit(&rq->page), &out->ids,
+	enum err e = view_ids(service_own(rq->svc), rq->arena, rq->deadline_us, rq->page.before, own_page_limit(&rq->page), &out->ids,
 			      &out->count, &out->total, &st);
 
 	e = own_stand_in(rq, "items", e, &st);

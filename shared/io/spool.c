@@ -133,7 +133,8 @@ static enum err begin_segment(struct spool *s)
 	int fd;
 
 	stop_writing(s);
-	error = spool_disk_create(s->dir, s->next_number, &s->lock_fd, &fd);
+	while ((error = spool_disk_create(s->dir, s->next_number, &s->lock_fd, &fd)) == EEXIST)
+		s->next_number++; /* somebody put a file there; it is read after the next start */
 	if (error != 0) {
 		s->stats.last_errno = error;
 		return spool_disk_err(error);
@@ -462,6 +463,10 @@ void spool_ack(struct spool *s)
 	}
 	s->in_flight = 0;
 	s->orphans = 0;
+	if (s->reader_fd >= 0 && find_segment(s, s->reader_number) == NULL) { /* a deleted file takes room as long as it is open */
+		close(s->reader_fd);
+		s->reader_fd = -1;
+	}
 	pthread_mutex_unlock(&s->lock);
 }
 

@@ -5,6 +5,7 @@
 #include "shared/svc/service.h"
 
 #define READ_US 500000
+#define ID_END UINT32_C(2147483648) /* above every id */
 
 static enum err read_once(struct request *rq, int64_t deadline_us, own_body *body, void *ctx)
 {
@@ -31,6 +32,16 @@ enum err own_read(struct request *rq, own_body *body, void *ctx)
 	if (e == ERR_UNAVAILABLE && clock_left_ms(deadline_us) > 0)
 		e = read_once(rq, deadline_us, body, ctx);
 	return e;
+}
+
+uint32_t own_page_below(const struct page *page)
+{
+	return page->before != 0 ? page->before : ID_END;
+}
+
+uint32_t own_page_limit(const struct page *page)
+{
+	return page->limit != 0 ? page->limit : ID_END;
 }
 
 bool own_is_away(enum err e)

@@ -9,6 +9,7 @@
 #define MOA_SVC_OWN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include "shared/base/arena.h"
 #include "shared/base/err.h"
 #include "shared/io/sql.h"
@@ -28,6 +29,10 @@ bool own_is_away(enum err e);
 /* The answer leans on the stand-in of <domain>, whose reading gave <e> and <st>: notes <domain> as degraded. ERR_UNAVAILABLE when
  * the stand-in cannot be read or is not complete: what it lacks then means nothing. */
 enum err MUST_CHECK own_stand_in(struct request *rq, const char *domain, enum err e, const struct view_state *st);
+
+/* A page as bounds of a query: only ids below the first, at most so many rows. Pure. */
+uint32_t own_page_below(const struct page *page);
+uint32_t own_page_limit(const struct page *page);
 
 /* Runs <body> in a transaction and commits it, until the request's deadline; see sql_transaction(). Once more when it was certainly
  * not done because the connection was a dead one. On a worker.

@@ -155,7 +155,8 @@ static enum err lead_step(struct relay *r)
 	bool more;
 	enum err e = relay_read(r, &more);
 
-	if (e == ERR_OK && !more && now_us - r->last_scan_us >= RELAY_SCAN_US)
+	/* A held ~end needs a scan of its own: readers that load for the first time wait for it. */
+	if (e == ERR_OK && !more && (now_us - r->last_scan_us >= RELAY_SCAN_US || r->end_count > 0))
 		e = relay_scan(r);
 	if (e == ERR_OK && (r->done_count >= OUTBOX_IDS_MAX || now_us - r->last_delete_us >= RELAY_DELETE_US)) {
 		e = relay_delete(r);
@@ -239,7 +240,7 @@ static void *relay_main(void *arg)
 			e = lead_step(r);
 		if (e == ERR_OK)
 			e = finish(r);
-		if (e != ERR_OK && !atomic_load(&r->stop))
+		if (e != ERR_OK && r->leading && !atomic_load(&r->stop))
 			log_warn("relay.term_ended", "topic=%s reason=%s", r->topic->name, err_name(e));
 		end_term(r);
 		if (!atomic_load(&r->stop))

@@ -52,6 +52,7 @@ def side_by_side(schema, *tasks):
         except Exception as error:    # a thread's failure is the test's failure
             errors.append(error)
             gate.abort()
+            session.connection.close()    # and with it the locks that the others wait for
 
     threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(len(tasks))]
     for thread in threads:
