@@ -12,7 +12,7 @@ PYTHON := /usr/bin/python3
 include mk/variant.mk
 include mk/rules.mk
 
-.PHONY: all run stop test test-all unit integration lint bench-fresh help clean
+.PHONY: all run stop test test-all unit coverage integration lint fuzz fuzz-programs bench bench-fresh help clean
 
 all: $(PROGRAMS:%=$(B)/%) compile_commands.json ## build all programs
 
@@ -34,6 +34,11 @@ WANTED_TESTS := $(foreach test,$(UNIT_TESTS),$(if $(or $(if $T,,all),$(findstrin
 unit: $(WANTED_TESTS) ## unit tests only; with T=name only those whose path contains it
 	@tests/unit/run $(B) $(WANTED_TESTS)
 
+coverage: ## which lines the unit tests reach
+	@rm -rf build/cov/obj
+	@$(MAKE) unit COVERAGE=1
+	@$(PYTHON) tests/unit/coverage.py build/cov/obj
+
 integration: all ## integration tests without the slow ones; with T=expression as pytest's -k
 	@deploy/install run kafka test
 	@tests/run integration $(if $(T),-k "$(T)")
@@ -42,7 +47,16 @@ lint: ## the rules of the code, and what clang, cppcheck and shellcheck say
 	@deploy/install test lint
 	@tests/lint/run
 
-bench-fresh: all ## how long a commit takes to be visible at the neighbours
+fuzz: ## feed the parsers with nonsense, FUZZ_S seconds each (10)
+	@deploy/install build lint
+	@$(MAKE) fuzz-programs FUZZ=1 CC=clang SANITIZER=address,undefined
+	@tests/fuzz/run build/clang-asan-fuzz/tests/fuzz
+
+fuzz-programs: $(FUZZ_PROGRAMS)
+
+bench: $(BENCH_PROGRAMS)
+
+bench-fresh: all bench ## how long a commit takes to be visible at the neighbours
 	@deploy/install run kafka test
 	tests/bench/fresh
 

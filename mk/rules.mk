@@ -7,9 +7,11 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-4s %s\n' "$1" "$2")
 objects = $(patsubst %.c,$(B)/obj/%.o,$1)
 
-# Flags of the foreign libraries. Made before anything else: this is what installs them.
+# Flags of the foreign libraries. Made before anything else: this is what installs them. hiredis asks
+# for -D_FILE_OFFSET_BITS, which is for 32 bits; here it only gives pread and its like other names,
+# which tests that wrap them would miss.
 PACKAGES := build/packages.mk
-ifneq ($(filter-out clean help stop lint test test-all,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean help stop lint test test-all coverage fuzz,$(or $(MAKECMDGOALS),all)),)
 include $(PACKAGES)
 endif
 
@@ -19,12 +21,14 @@ $(PACKAGES): deploy/install mk/rules.mk $(wildcard /var/lib/dpkg/status)
 	@mysql=$$(pkg-config --exists libmariadb && echo libmariadb || echo mysqlclient) && \
 	set -- libmicrohttpd hiredis json-c rdkafka $$mysql && \
 	cflags=$$(pkg-config --cflags "$$@") && libs=$$(pkg-config --libs "$$@") && \
-	{ echo "PACKAGE_CFLAGS := $$cflags" | sed 's/ -I/ -isystem /g'; echo "PACKAGE_LIBS := $$libs"; } >$@
+	{ echo "PACKAGE_CFLAGS := $$cflags" | sed 's/ -I/ -isystem /g; s/ -D_FILE_OFFSET_BITS=64//'; echo "PACKAGE_LIBS := $$libs"; } >$@
 
 # --- when to build anew: other flags, or files that came or went ---------------------------------
 
 SOURCES := $(wildcard shared/*/*.c *_svc/*.c)
 TESTS := $(shell find tests/unit -name '*.c' 2>/dev/null | sort)
+BENCHES := $(wildcard tests/bench/*.c)
+FUZZERS := $(wildcard tests/fuzz/*_fuzz.c)
 
 COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS) $(PACKAGE_CFLAGS)
 stamp = @mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' >$@
@@ -33,14 +37,14 @@ stamp = @mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' >$@
 $(B)/flags: always
 	$(call stamp,$(COMPILE) $(LDFLAGS) $(PACKAGE_LIBS))
 $(B)/files: always
-	$(call stamp,$(SOURCES) $(TESTS))
+	$(call stamp,$(SOURCES) $(TESTS) $(BENCHES) $(FUZZERS))
 
 $(B)/obj/%.o: %.c $(B)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -MMD -MP -c $< -o $@
 
-ALL_OBJECTS := $(call objects,$(SOURCES) $(TESTS))
+ALL_OBJECTS := $(call objects,$(SOURCES) $(TESTS) $(BENCHES) $(FUZZERS))
 -include $(ALL_OBJECTS:.o=.d)
 
 .PHONY: objects
@@ -93,11 +97,30 @@ $(B)/$(1:.c=): $(call objects,$1) $(SUPPORT) \
 endef
 $(foreach test,$(TEST_SOURCES),$(eval $(call unit_test,$(test))))
 
+# --- measuring and fuzzing -----------------------------------------------------------------------
+# tests/bench/X.c without an X.h is a program; what has a header belongs to all of them.
+# tests/fuzz/X_fuzz.c is a libFuzzer target, with FUZZ=1 CC=clang; tests/fuzz/corpus/X is where it begins.
+
+BENCH_MODULES := $(foreach source,$(BENCHES),$(if $(wildcard $(source:.c=.h)),$(source)))
+BENCH_PROGRAMS := $(patsubst %.c,$(B)/%,$(filter-out $(BENCH_MODULES),$(BENCHES)))
+
+$(BENCH_PROGRAMS): $(B)/%: $(B)/obj/%.o $(call objects,$(BENCH_MODULES)) $(call libraries,$(LAYERS)) $(B)/files
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $(PACKAGE_LIBS) -lm
+
+FUZZ_PROGRAMS := $(FUZZERS:%.c=$(B)/%)
+
+$(FUZZ_PROGRAMS): $(B)/%: $(B)/obj/%.o $(call libraries,$(LAYERS)) $(B)/files
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -fsanitize=fuzzer $(PACKAGE_LIBS) -lm
+
 # --- for editors --------------------------------------------------------------------------------
 
 ifeq ($(B),build)
 compile_commands.json: $(B)/flags $(B)/files
-	@{ echo '['; for file in $(SOURCES) $(TESTS); do \
+	@{ echo '['; for file in $(SOURCES) $(TESTS) $(BENCHES) $(FUZZERS); do \
 		printf '%s{"directory": "%s", "file": "%s", "command": "%s -c %s"}' \
 			"$$sep" '$(CURDIR)' "$$file" '$(COMPILE)' "$$file"; sep=$$(printf ',\n.'); sep=$${sep%.}; \
 	done; echo; echo ']'; } >$@

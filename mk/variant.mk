@@ -5,11 +5,11 @@ CC := gcc
 endif
 SANITIZER ?=
 COVERAGE ?=
+FUZZ ?=
 
-comma := ,
 empty :=
 VARIANT := $(if $(findstring clang,$(CC)),clang) $(if $(findstring address,$(SANITIZER)),asan) \
-	$(if $(findstring thread,$(SANITIZER)),tsan) $(if $(COVERAGE),cov)
+	$(if $(findstring thread,$(SANITIZER)),tsan) $(if $(COVERAGE),cov) $(if $(FUZZ),fuzz)
 VARIANT := $(subst $(empty) ,-,$(strip $(VARIANT)))
 B := build$(if $(VARIANT),/$(VARIANT))
 
@@ -31,4 +31,8 @@ LDFLAGS += --coverage
 else
 CFLAGS += -O2
 CPPFLAGS += -D_FORTIFY_SOURCE=2
+endif
+
+ifneq ($(FUZZ),)
+CFLAGS += -fsanitize=fuzzer-no-link
 endif

@@ -33,7 +33,7 @@ static const char *const format_names[] = {
 	[LOG_FORMAT_JSON] = "json",
 };
 
-/* Written once, by log_setup(), before there are threads: see log.h for why this is a global. */
+/* lint: allow-global written once, by log_setup(), before there are threads: see log.h for why it exists. */
 static struct {
 	const char *program;
 	enum log_level least;

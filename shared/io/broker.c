@@ -212,7 +212,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 	p->served++;
 	if (e != ERR_OK)
 		log_debug("broker.undelivered", "partition=%d err=%s text=%s", (int)m->partition, rd_kafka_err2name(m->err),
-			  LOG_Q(slice_str(rd_kafka_message_errstr(m))));
+			  LOG_Q(slice_str(rd_kafka_err2str(m->err))));
 	p->fn(p->ctx, m->_private, e, m->partition, e == ERR_OK ? m->offset : BROKER_NO_OFFSET);
 }
 
@@ -447,12 +447,25 @@ struct broker_consumer {
 	const char *name;        /* of the topic; its memory is topic's */
 	bool *started;           /* per partition */
 	int32_t partitions;
+	bool is_gone;            /* the topic or a partition, to be told when all before it was handed out */
 	/* messages[0..handed) are with the caller until release, [handed..count) wait for the next call. */
 	rd_kafka_message_t **messages;
 	size_t handed;
 	size_t count;
 	size_t capacity;
 };
+
+/* Runs inside rd_kafka_poll() and rd_kafka_consume_batch_queue(). Errors of single fetches come as messages instead. */
+static void on_error(rd_kafka_t *rk, int error, const char *reason, void *opaque)
+{
+	struct broker_consumer *c = opaque;
+
+	on_log(rk, LOG_ERR, "error", reason);
+	if (to_err((rd_kafka_resp_err_t)error) == ERR_NOT_FOUND) {
+		c->is_gone = true;
+		rd_kafka_queue_yield(c->queue); /* ends a wait in refill() */
+	}
+}
 
 struct broker_consumer *broker_consumer_create(const char *brokers, const char *topic)
 {
@@ -463,6 +476,7 @@ struct broker_consumer *broker_consumer_create(const char *brokers, const char *
 		return NULL;
 	conf = rd_kafka_conf_new();
 	CONFIGURE(conf, consumer_settings);
+	rd_kafka_conf_set_error_cb(conf, on_error);
 	if (!client_open(&c->client, RD_KAFKA_CONSUMER, conf, brokers)) {
 		free(c);
 		return NULL;
@@ -517,6 +531,7 @@ enum err broker_consumer_assign(struct broker_consumer *c, const int64_t *offset
 	/* What was read from the old positions and not handed out must not come behind the new ones. */
 	destroy_messages(c->messages + c->handed, c->count - c->handed);
 	c->count = c->handed;
+	c->is_gone = false;
 	c->started = calloc((size_t)partitions, sizeof(*c->started));
 	if (c->started == NULL)
 		return ERR_NO_MEMORY;
@@ -613,20 +628,25 @@ static enum broker_event event_of(struct broker_consumer *c, rd_kafka_message_t 
 
 enum broker_event broker_consumer_next(struct broker_consumer *c, int timeout_ms, struct broker_record *r)
 {
+	enum broker_event event = BROKER_NOTHING;
 	int64_t deadline_us = 0; /* the clock is read only when there is nothing at hand */
-	enum broker_event event;
 
-	for (;;) {
+	while (event == BROKER_NOTHING) {
 		if (c->handed == c->count) {
 			if (deadline_us == 0)
 				deadline_us = clock_mono_us() + (int64_t)timeout_ms * 1000;
 			if (!refill(c, clock_left_ms(deadline_us)))
-				return BROKER_NOTHING;
+				break;
 		}
 		event = event_of(c, c->messages[c->handed++], r);
-		if (event != BROKER_NOTHING)
-			return event;
 	}
+	if (event == BROKER_NOTHING && c->is_gone) {
+		c->is_gone = false;
+		r->partition = -1;
+		r->offset = BROKER_NO_OFFSET;
+		event = BROKER_GONE;
+	}
+	return event;
 }
 
 void broker_consumer_release(struct broker_consumer *c)

@@ -161,6 +161,7 @@ static void open_failed(struct pool *p)
 
 static void open_one(struct pool *p, struct slot *s)
 {
+	uint64_t generation = p->generation;
 	void *conn;
 
 	s->state = SLOT_CHECKED;
@@ -170,7 +171,9 @@ static void open_one(struct pool *p, struct slot *s)
 	s->conn = conn;
 	s->state = conn == NULL ? SLOT_EMPTY : SLOT_IDLE;
 	if (conn == NULL) {
-		open_failed(p);
+		/* One that was under way when suspicion fell may have met the same fault: the next one is the verdict. */
+		if (generation == p->generation)
+			open_failed(p);
 		return;
 	}
 	/* The current generation, also when suspicion fell meanwhile: it was answered just now. */

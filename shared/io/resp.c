@@ -98,7 +98,7 @@ static void leave_to_arena(void *value)
 	(void)value;
 }
 
-/* Not const only because the library's parameter is not. */
+/* lint: allow-global not const only because the library's parameter is not. */
 static redisReplyObjectFunctions value_functions = {
 	.createString = make_text,
 	.createArray = make_array,
@@ -306,8 +306,10 @@ static bool greet(struct resp_conn *c, const struct resp_address *a, int64_t dea
 	}
 	if (e != ERR_OK)
 		(void)snprintf(why, RESP_REFUSAL_BYTES, "no answer: %s", err_name(e));
-	else if (v.type != RESP_STATUS)
+	else if (v.type == RESP_ERROR)
 		(void)snprintf(why, RESP_REFUSAL_BYTES, "%.*s", SLICE_ARG(v.text));
+	else if (v.type != RESP_STATUS)
+		(void)snprintf(why, RESP_REFUSAL_BYTES, "an answer that is not of Redis");
 	arena_free(&arena);
 	c->timeout_ms = REPLY_MS;
 	return e == ERR_OK && v.type == RESP_STATUS;
@@ -346,7 +348,8 @@ bool resp_conn_is_quiet(const struct resp_conn *c)
 {
 	char byte;
 
-	return recv(c->context->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+	return c->reader->pos == c->reader->len && recv(c->context->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	       (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 bool resp_conn_reset(struct resp_conn *c)

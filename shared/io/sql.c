@@ -386,7 +386,7 @@ static void library_init(void)
 
 bool sql_library_start(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	static pthread_once_t once = PTHREAD_ONCE_INIT; /* lint: allow-global the library is started once a process */
 
 	return pthread_once(&once, library_init) == 0 && mysql_library_init(0, NULL, NULL) == 0;
 }

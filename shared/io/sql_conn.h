@@ -40,6 +40,7 @@ struct sql_conn {
 	int fd; /* our duplicate of the library's descriptor, see sql.c */
 	int64_t deadline_us;
 	int statement_ms;
+	int64_t limit_us; /* of the statement that runs: the sooner of the two */
 	bool broken;
 	bool in_transaction;
 	bool doomed; /* the transaction met a conflict: nothing but a rollback helps */

@@ -72,6 +72,7 @@ enum err sql_session_guard(struct sql_conn *c)
 		return ERR_TIMEOUT;
 	if (c->deadline_us < until)
 		until = c->deadline_us;
+	c->limit_us = until - now;
 	sql_watchdog_arm(c->watchdog, &c->watch, c->fd, until);
 	return ERR_OK;
 }
@@ -81,7 +82,7 @@ void sql_session_unguard(struct sql_conn *c, const char *text)
 	if (!sql_watchdog_disarm(c->watchdog, &c->watch))
 		return;
 	c->broken = true;
-	log_warn("sql.deadline", "limit_ms=%d text=%s", c->statement_ms,
+	log_warn("sql.deadline", "limit_ms=%lld text=%s", (long long)(c->limit_us / US_PER_MS),
 		 LOG_Q(slice_str(text == NULL ? "(made at run time)" : text)));
 }
 

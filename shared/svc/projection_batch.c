@@ -219,7 +219,7 @@ enum err projection_jump(struct projection *p, int32_t n, int64_t next, const ch
 	if (e == ERR_OK) {
 		part->at = to;
 		part->to = to;
-		projection_applied(p, n, &to);
+		projection_reset(p, n, &to);
 	}
 	return e;
 }

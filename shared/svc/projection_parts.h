@@ -100,6 +100,8 @@ void projection_forget(struct projection *p);
 void *projection_settler(void *arg);
 /* Tells the settler what is applied now. Reader. */
 void projection_applied(struct projection *p, int32_t n, const struct view_position *at);
+/* The same after a jump: an end that was met before it is nothing to sweep by any more. Reader. */
+void projection_reset(struct projection *p, int32_t n, const struct view_position *at);
 /* Whether a mark at <offset> of partition <n> proves freshness. Reader. */
 bool projection_mark_counts(struct projection *p, int32_t n, int64_t offset);
 

@@ -34,6 +34,18 @@ void projection_applied(struct projection *p, int32_t n, const struct view_posit
 	pthread_mutex_unlock(&p->lock);
 }
 
+void projection_reset(struct projection *p, int32_t n, const struct view_position *at)
+{
+	struct settled *s = &p->settled[n];
+
+	pthread_mutex_lock(&p->lock);
+	s->pending = false;
+	s->applied.end = 0;
+	s->end_watermark = -1;
+	pthread_mutex_unlock(&p->lock);
+	projection_applied(p, n, at);
+}
+
 bool projection_mark_counts(struct projection *p, int32_t n, int64_t offset)
 {
 	const struct settled *s = &p->settled[n];

@@ -12,7 +12,6 @@
 
 #include "shared/base/log.h"
 #include "shared/svc/relay_parts.h"
-#include "shared/svc/service.h"
 
 #define SESSION_STATEMENT_MS 1500
 #define BACKOFF_MAX_MS 1000
@@ -271,25 +270,23 @@ static void register_metrics(struct relay *r, struct metrics *m)
 	arena_free(&a);
 }
 
-struct relay *relay_create(struct service *s, const struct owned_table *table, struct view *own)
+struct relay *relay_create(const struct relay_options *o)
 {
 	struct relay *r = calloc(1, sizeof(*r));
-	const struct config *c = service_config(s);
 	pthread_condattr_t attr;
 
 	if (r == NULL)
 		abort();
-	r->service = s;
-	r->db = service_sql(s);
-	r->redis_db = service_resp(s);
-	r->brokers = c->kafka_brokers;
-	r->instance = service_instance(s);
-	r->table = table;
-	r->topic = table->topic;
-	r->own = own;
-	r->audit_rows_per_s = c->audit_rows_per_s;
-	r->audit_period_s = c->audit_period_s;
-	r->snapshot_rows_per_s = c->snapshot_rows_per_s;
+	r->db = o->sql;
+	r->redis_db = o->redis;
+	r->brokers = o->brokers;
+	r->instance = o->instance;
+	r->table = o->table;
+	r->topic = o->table->topic;
+	r->own = o->own;
+	r->audit_rows_per_s = o->audit_rows_per_s;
+	r->audit_period_s = o->audit_period_s;
+	r->snapshot_rows_per_s = o->snapshot_rows_per_s;
 	r->log = logident_create(r->topic);
 	r->arena = arena_create(1 << 16, SIZE_MAX);
 	r->known = idset_create();
@@ -300,7 +297,7 @@ struct relay *relay_create(struct service *s, const struct owned_table *table, s
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&r->wake, &attr);
 	pthread_condattr_destroy(&attr);
-	register_metrics(r, service_metrics(s));
+	register_metrics(r, o->metrics);
 	return r;
 }
 

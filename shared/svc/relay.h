@@ -6,8 +6,12 @@
 #ifndef MOA_SVC_RELAY_H
 #define MOA_SVC_RELAY_H
 
+#include <stdint.h>
 #include "shared/base/buf.h"
 #include "shared/base/err.h"
+#include "shared/io/resp.h"
+#include "shared/io/sql.h"
+#include "shared/svc/metrics.h"
 #include "shared/svc/topic.h"
 #include "shared/svc/view.h"
 
@@ -27,9 +31,20 @@ struct owned_table {
 };
 
 struct relay;
-struct service;
 
-struct relay *relay_create(struct service *s, const struct owned_table *table, struct view *own);
+struct relay_options {
+	const struct owned_table *table; /* borrowed, like all of these */
+	struct view *own;                /* the own copy */
+	struct sql_db *sql;
+	struct resp_db *redis;
+	const char *brokers;
+	const char *instance;            /* UUID of this process */
+	struct metrics *metrics;
+	uint32_t snapshot_rows_per_s;    /* of a wanted snapshot */
+	uint32_t audit_rows_per_s, audit_period_s;
+};
+
+struct relay *relay_create(const struct relay_options *o);
 void relay_start(struct relay *r);
 /* Publishes what is committed (bounded to <drain_ms>), gives the lock back, ends the threads. */
 void relay_stop(struct relay *r, int drain_ms);

@@ -191,8 +191,12 @@ enum err relay_own_save(struct relay *r)
 		if (r->own_at[p].next == r->own_saved[p])
 			continue;
 		e = outbox_own_next_set(r->session, r->topic, p, r->own_at[p].next);
-		if (e == ERR_OK)
-			r->own_saved[p] = r->own_at[p].next;
 	}
 	return e;
+}
+
+void relay_own_saved(struct relay *r)
+{
+	for (int32_t p = 0; p < r->topic->partitions; p++)
+		r->own_saved[p] = r->own_at[p].next;
 }

@@ -50,7 +50,6 @@ struct relay_gap {
 };
 
 struct relay {
-	struct service *service;
 	struct sql_db *db;
 	struct resp_db *redis_db;
 	const char *brokers, *instance;
@@ -154,8 +153,10 @@ void relay_own_end(struct relay *r, uint64_t begin, int64_t created_us);
 void relay_own_mark(struct relay *r);
 /* Tries to make a broken copy usable again (it asks for a snapshot). */
 enum err MUST_CHECK relay_own_repair(struct relay *r);
-/* Stores the numbers of the next batches; before the rows are deleted. */
+/* Stores the numbers of the next batches; before the rows are deleted, in the same transaction. */
 enum err MUST_CHECK relay_own_save(struct relay *r);
+/* That transaction was committed. */
+void relay_own_saved(struct relay *r);
 
 /* ---- relay_snapshot.c ---- */
 void *relay_snapshotter(void *arg);

@@ -26,14 +26,18 @@ void relay_reported(void *ctx, void *tag, enum err e, int32_t partition, int64_t
 		logident_delivered(r->log, partition, offset);
 }
 
-/* Sends from <from> on, as far as it goes; what cannot be sent has its error as result. */
+/* Sends from <from> on, as far as it goes; what cannot be sent has its error as result. Headers live in an arena of their
+ * own: the batch's would grow with each attempt while Kafka is away. */
 static void send_all(struct relay *r, struct outgoing *out, size_t from, size_t count)
 {
+	struct arena *a = arena_create(4096, 0);
+
 	for (size_t i = from; i < count; i++) {
 		struct broker_record rec;
-		struct arena *a = r->arena;
-		enum err e = event_encode(&out[i].event, out[i].partition, a, &rec);
+		enum err e;
 
+		arena_reset(a);
+		e = event_encode(&out[i].event, out[i].partition, a, &rec);
 		out[i].reported = false;
 		out[i].result = ERR_TIMEOUT;
 		if (e == ERR_OK)
@@ -44,11 +48,12 @@ static void send_all(struct relay *r, struct outgoing *out, size_t from, size_t 
 		}
 		if (e != ERR_OK) {
 			out[i].result = e;
-			return; /* nothing may overtake it */
+			break; /* nothing may overtake it */
 		}
 		r->unreported++;
 		broker_producer_poll(r->producer, 0);
 	}
+	arena_free(&a);
 }
 
 static enum err await_reports(struct relay *r)
@@ -127,7 +132,7 @@ enum err relay_publish(struct relay *r, struct outgoing *out, size_t count)
 			return ERR_TIMEOUT;
 		if (e == ERR_OK && out[from].result == ERR_TOO_LARGE) { /* cannot ever go: recorded, and not in the way of the rest */
 			log_error("relay.too_large", "topic=%s key=%s", r->topic->name, LOG_Q(out[from].event.key));
-			out[from].result = ERR_OK;
+			from++;
 		} else if (e == ERR_OK) {
 			e = mend(r, out[from].result);
 		}

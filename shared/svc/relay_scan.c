@@ -70,13 +70,13 @@ enum err relay_read(struct relay *r, bool *more)
 
 	*more = false;
 	arena_reset(r->arena);
-	gaps_expire(r, now_us);
 	for (size_t i = 0; i < r->gap_count; i++)
 		ids[i] = r->gaps[i].id;
 	e = outbox_read(r->session, r->table, r->arena, r->highest, ids, r->gap_count, RELAY_BATCH, &rows, &count);
 	if (e != ERR_OK)
 		return e;
 	r->session_used_us = now_us;
+	gaps_expire(r, now_us); /* after the read: a scan that left a gap to the next read relies on it */
 	for (size_t i = 0; i < count; i++) {
 		if (rows[i].id < r->highest) {
 			gap_remove(r, rows[i].id);
@@ -110,6 +110,7 @@ enum err relay_delete(struct relay *r)
 		return ERR_OK;
 	if (e != ERR_OK)
 		return e;
+	relay_own_saved(r);
 	for (size_t i = 0; i < n; i++)
 		idset_remove(r->known, r->done[i]);
 	r->done_count -= n;

@@ -188,13 +188,31 @@ static bool start_http(struct service *s)
 	return s->http != NULL;
 }
 
+static void start_relay(struct service *s)
+{
+	const struct relay_options o = {
+		.table = s->spec->owns,
+		.own = s->own,
+		.sql = s->sql,
+		.redis = s->redis,
+		.brokers = s->config.kafka_brokers,
+		.instance = s->instance,
+		.metrics = s->metrics,
+		.snapshot_rows_per_s = s->config.snapshot_rows_per_s,
+		.audit_rows_per_s = s->config.audit_rows_per_s,
+		.audit_period_s = s->config.audit_period_s,
+	};
+
+	s->relay = relay_create(&o);
+	relay_start(s->relay);
+}
+
 static bool start_all(struct service *s)
 {
 	struct service_admin_parts parts = { .service = s, .bind = s->config.admin_bind, .port = (uint16_t)s->config.admin_port };
 
 	start_views(s);
-	s->relay = relay_create(s, s->spec->owns, s->own);
-	relay_start(s->relay);
+	start_relay(s);
 	s->app = s->spec->start != NULL ? s->spec->start(s) : NULL;
 	if (!start_http(s))
 		return false;

@@ -1,6 +1,6 @@
 """No mutable globals: looks for writable data in the object files given. "lint: allow-global REASON" allows one.
 
-The words stand in a comment on the line of the definition or the line above.
+The words stand in a comment at the definition: on its lines, or right above without an empty line between.
 """
 
 import re
@@ -22,8 +22,12 @@ def writable(symbols):
 def allowed(lines, name):
     """True when the definition of <name>, a symbol such as "x", "function.x" or "x.0", bears the mark."""
     name = [part for part in name.split(".") if not part.isdigit()][-1]
-    return any(re.search(rf"\b{re.escape(name)}\b", line) and MARK in "\n".join(lines[max(0, number - 1):number + 1])
-               for number, line in enumerate(lines))
+    marked = False
+    for line in lines:
+        marked = bool(line.strip()) and (marked or MARK in line)
+        if marked and re.search(rf"\b{re.escape(name)}\b", line):
+            return True
+    return False
 
 
 def main():

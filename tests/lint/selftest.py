@@ -43,6 +43,7 @@ BAD = {
     "no first sentence": text.check("shared/base/x.c", ["#include <stdio.h>", ""]),
     "no first sentence in a script": text.check("deploy/x", ["#!/bin/bash", "set -u", ""]),
     "SQL outside of store.c": text.check("item_svc/routes.c", ["/* routes.c - x. */", '\tq("SELECT 1");', ""]),
+    "a global without a reason": [] if mutable.allowed(["/* lint: allow-global why */", "int y;", "", "int x;"], "x") else ["no"],
     "a mutable global": mutable.writable("0000000000000000 l     O .bss\t0000000000000004 counter"),
 }
 GOOD = {
@@ -54,6 +55,8 @@ GOOD = {
     "a long file with a reason": length_problems(5, filler=500, file_mark="lint: allow-long tables"),
     "indented comments": text_problems("/* a", "       b */", "\tx();", "\t       y);"),
     "SQL in store.c": text.check("item_svc/store.c", ["/* store.c - x. */", '\tq("SELECT 1");', ""]),
+    "a global with a reason": [] if mutable.allowed(["/* lint: allow-global why */", "static struct {", "\tint a;", "} x;"],
+                                                   "f.x.0") else ["not allowed"],
     "a constant": mutable.writable("0000000000000000 l     O .rodata\t0000000000000004 limit\n"
                                    "0000000000000000 l     O .data.rel.ro.local\t0000000000000008 table"),
 }

@@ -1,199 +1,10 @@
-/* http_test.c - the HTTP server over real sockets: keep-alive, framing, bodies, workers, stopping. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+/* http_test.c - the HTTP server over real sockets: keep-alive, framing, bodies. */
+#include "tests/unit/io/http_app.h"
 
-#include <cmocka.h>
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <sys/socket.h>
 
-#include "shared/base/clock.h"
-#include "shared/io/http.h"
 #include "shared/io/http_check.h"
 #include "shared/io/http_exchange.h"
-#include "tests/unit/support/http_client.h"
-
-#define BODY_LIMIT 1000
-#define QUEUE 4
-
-/* What the handlers of the tests share. */
-struct app {
-	struct http_server *server;
-	uint16_t port;
-	atomic_int requests, works, dones, unanswered;
-	atomic_int last_status;
-	atomic_bool last_too_large, last_gone;
-	/* The gate holds handlers of /gate until it is opened. */
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool open;
-	int at_gate;
-};
-
-static void wait_at_gate(struct app *a)
-{
-	pthread_mutex_lock(&a->lock);
-	a->at_gate++;
-	pthread_cond_broadcast(&a->changed);
-	while (!a->open)
-		pthread_cond_wait(&a->changed, &a->lock);
-	a->at_gate--;
-	pthread_mutex_unlock(&a->lock);
-}
-
-static void open_gate(struct app *a)
-{
-	pthread_mutex_lock(&a->lock);
-	a->open = true;
-	pthread_cond_broadcast(&a->changed);
-	pthread_mutex_unlock(&a->lock);
-}
-
-static void await_at_gate(struct app *a, int count)
-{
-	pthread_mutex_lock(&a->lock);
-	while (a->at_gate < count)
-		pthread_cond_wait(&a->changed, &a->lock);
-	pthread_mutex_unlock(&a->lock);
-}
-
-/* Repeats <condition> until it holds; a hang ends in the runner's limit. */
-#define AWAIT(condition)                      \
-	do {                                  \
-		while (!(condition))          \
-			poll(NULL, 0, 1);     \
-	} while (0)
-
-/* Answers with method, path, query and body. */
-static void echo(struct http_exchange *x)
-{
-	struct buf b;
-
-	buf_init(&b, 0);
-	buf_add_slice(&b, http_method(x));
-	buf_add_char(&b, ' ');
-	buf_add_slice(&b, http_path(x));
-	buf_add_char(&b, '|');
-	buf_add_slice(&b, http_query(x));
-	buf_add_char(&b, '|');
-	buf_add_slice(&b, http_body(x));
-	http_reply_header(x, "Content-Type", SLICE_LIT("text/plain"));
-	http_reply_header(x, "X-Seen", http_header(x, "x-give"));
-	http_reply_header(x, "X-Bad", SLICE_LIT("a\r\nX-Injected: 1"));
-	http_reply(x, http_body_too_large(x) ? 413 : 200, &b);
-}
-
-static void on_request(void *ctx, struct http_exchange *x)
-{
-	struct app *a = ctx;
-	struct buf none;
-
-	atomic_fetch_add(&a->requests, 1);
-	atomic_store(&a->last_too_large, http_body_too_large(x));
-	assert_true(http_received_us(x) <= clock_mono_us());
-	if (!slice_starts_with(http_path(x), SLICE_LIT("/work")) && !slice_starts_with(http_path(x), SLICE_LIT("/gate"))) {
-		echo(x);
-		return;
-	}
-	http_set_user(x, arena_alloc(http_arena(x), 16));
-	if (http_defer(x) == ERR_OK)
-		return;
-	buf_init(&none, 0);
-	http_reply(x, 503, &none);
-}
-
-static void on_work(void *ctx, struct http_exchange *x)
-{
-	struct app *a = ctx;
-
-	atomic_fetch_add(&a->works, 1);
-	assert_non_null(http_user(x));
-	if (slice_starts_with(http_path(x), SLICE_LIT("/gate")))
-		wait_at_gate(a);
-	atomic_store(&a->last_gone, http_client_gone(x));
-	echo(x);
-}
-
-static void on_done(void *ctx, struct http_exchange *x)
-{
-	struct app *a = ctx;
-
-	if (http_reply_status(x) == 0)
-		atomic_fetch_add(&a->unanswered, 1);
-	atomic_store(&a->last_status, http_reply_status(x));
-	atomic_fetch_add(&a->dones, 1);
-}
-
-static struct http_options options(struct app *a)
-{
-	return (struct http_options){
-		.name = "test",
-		.bind = "127.0.0.1",
-		.io_threads = 1,
-		.workers = 2,
-		.queue = QUEUE,
-		.body_limit = BODY_LIMIT,
-		.connections = 100,
-		.idle_timeout_s = 30,
-		.on_request = on_request,
-		.on_work = on_work,
-		.on_done = on_done,
-		.ctx = a,
-	};
-}
-
-static struct app *start_with(const struct http_options *changes)
-{
-	struct app *a = calloc(1, sizeof(*a));
-	struct http_options o = changes != NULL ? *changes : options(a);
-
-	assert_non_null(a);
-	o.ctx = a;
-	pthread_mutex_init(&a->lock, NULL);
-	pthread_cond_init(&a->changed, NULL);
-	a->server = http_start(&o);
-	assert_non_null(a->server);
-	a->port = http_port(a->server);
-	assert_int_not_equal(a->port, 0);
-	return a;
-}
-
-static void stop(struct app *a)
-{
-	http_stop(&a->server, 5000);
-	assert_null(a->server);
-	assert_int_equal(atomic_load(&a->requests), atomic_load(&a->dones));
-	pthread_cond_destroy(&a->changed);
-	pthread_mutex_destroy(&a->lock);
-	free(a);
-}
-
-static uint64_t accepted(const struct app *a)
-{
-	struct http_stats s;
-
-	http_stats_get(a->server, &s);
-	return s.accepted;
-}
-
-/* Reads an answer and compares status and body. */
-static void expect(struct client *c, int status, const char *body)
-{
-	struct client_answer a;
-
-	client_read(c, &a);
-	assert_int_equal(a.status, status);
-	if (body != NULL)
-		assert_string_equal(a.body, body);
-	client_answer_free(&a);
-}
 
 /* ---- requests and answers ---- */
 
@@ -232,7 +43,7 @@ static void head_sends_the_length_only(void **state)
 	(void)state;
 	client_open(&c, a->port);
 	for (int i = 0; i < 3; i++) {
-		client_printf(&c, "HEAD /%s HTTP/1.1\r\nHost: h\r\n\r\n", i == 1 ? "work" : "abcd");
+		client_printf(&c, "HEAD /%s HTTP/1.1\r\nHost: h\r\n\r\n", i == 1 ? "four" : "abcd");
 		client_read_head(&c, &ans);
 		assert_int_equal(ans.status, 200);
 		assert_string_equal(client_header(&ans, "Content-Length", space), "12");
@@ -271,20 +82,20 @@ static void keep_alive_on_the_loop(void **state)
 static void keep_alive_deferred(void **state)
 {
 	(void)state;
-	many_on_one("GET /work HTTP/1.1\r\nHost: h\r\n\r\n", "GET /work||");
+	many_on_one("GET /deferred HTTP/1.1\r\nHost: h\r\n\r\n", "GET /deferred||");
 }
 
 static void keep_alive_post(void **state)
 {
 	(void)state;
-	many_on_one("POST /work HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello", "POST /work||hello");
+	many_on_one("POST /deferred HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello", "POST /deferred||hello");
 }
 
 static void keep_alive_chunked(void **state)
 {
 	(void)state;
-	many_on_one("POST /work HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n",
-		    "POST /work||hello");
+	many_on_one("POST /deferred HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n",
+		    "POST /deferred||hello");
 	many_on_one("DELETE /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "DELETE /x||");
 }
 
@@ -297,9 +108,9 @@ static void pipelined_in_order(void **state)
 	(void)state;
 	client_open(&c, a->port);
 	for (int i = 0; i < 100; i++)
-		client_printf(&c, "POST /%s/%d HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n%02d", i % 3 != 0 ? "work" : "loop", i, i);
+		client_printf(&c, "POST /%s/%d HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n%02d", i % 3 != 0 ? "deferred" : "loop", i, i);
 	for (int i = 0; i < 100; i++) {
-		snprintf(expected, sizeof(expected), "POST /%s/%d||%02d", i % 3 != 0 ? "work" : "loop", i, i);
+		snprintf(expected, sizeof(expected), "POST /%s/%d||%02d", i % 3 != 0 ? "deferred" : "loop", i, i);
 		expect(&c, 200, expected);
 	}
 	assert_int_equal(accepted(a), 1);
@@ -309,7 +120,7 @@ static void pipelined_in_order(void **state)
 
 static void bytes_one_by_one(void **state)
 {
-	static const char request[] = "POST /work HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc";
+	static const char request[] = "POST /deferred HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc";
 	struct app *a = start_with(NULL);
 	struct client c;
 
@@ -317,7 +128,7 @@ static void bytes_one_by_one(void **state)
 	client_open(&c, a->port);
 	for (size_t i = 0; i < sizeof(request) - 1; i++)
 		client_send(&c, request + i, 1);
-	expect(&c, 200, "POST /work||abc");
+	expect(&c, 200, "POST /deferred||abc");
 	client_close(&c);
 	stop(a);
 }
@@ -329,8 +140,8 @@ static void http_1_0(void **state)
 
 	(void)state;
 	client_open(&c, a->port);
-	client_printf(&c, "GET /work HTTP/1.0\r\n\r\n");
-	expect(&c, 200, "GET /work||");
+	client_printf(&c, "GET /deferred HTTP/1.0\r\n\r\n");
+	expect(&c, 200, "GET /deferred||");
 	assert_true(client_closed(&c));
 	client_close(&c);
 	client_open(&c, a->port);
@@ -350,8 +161,8 @@ static void connection_close_is_obeyed(void **state)
 
 	(void)state;
 	client_open(&c, a->port);
-	client_printf(&c, "GET /work HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
-	expect(&c, 200, "GET /work||");
+	client_printf(&c, "GET /deferred HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+	expect(&c, 200, "GET /deferred||");
 	assert_true(client_closed(&c));
 	client_close(&c);
 	stop(a);
@@ -364,9 +175,9 @@ static void half_closed_client_gets_its_answer(void **state)
 
 	(void)state;
 	client_open(&c, a->port);
-	client_printf(&c, "GET /work HTTP/1.1\r\nHost: h\r\n\r\n");
+	client_printf(&c, "GET /deferred HTTP/1.1\r\nHost: h\r\n\r\n");
 	assert_int_equal(shutdown(c.fd, SHUT_WR), 0);
-	expect(&c, 200, "GET /work||");
+	expect(&c, 200, "GET /deferred||");
 	client_close(&c);
 	stop(a);
 }
@@ -467,13 +278,13 @@ static void body_limit(void **state)
 	(void)state;
 	memset(bytes, 'x', sizeof(bytes));
 	client_open(&c, a->port);
-	client_printf(&c, "POST /work HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", BODY_LIMIT);
+	client_printf(&c, "POST /deferred HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", BODY_LIMIT);
 	client_send(&c, bytes, BODY_LIMIT);
 	expect(&c, 200, NULL);
 	assert_false(atomic_load(&a->last_too_large));
-	client_printf(&c, "POST /work HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", BODY_LIMIT + 1);
+	client_printf(&c, "POST /deferred HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", BODY_LIMIT + 1);
 	client_send(&c, bytes, BODY_LIMIT + 1);
-	expect(&c, 413, "POST /work||");
+	expect(&c, 413, "POST /deferred||");
 	assert_true(atomic_load(&a->last_too_large));
 	client_printf(&c, "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n", BODY_LIMIT + 1);
 	client_send(&c, bytes, BODY_LIMIT + 1);
@@ -495,7 +306,7 @@ static void large_body_is_read_away(void **state)
 	(void)state;
 	assert_non_null(bytes);
 	client_open(&c, a->port);
-	client_printf(&c, "POST /work HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n", len);
+	client_printf(&c, "POST /deferred HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n", len);
 	client_send(&c, bytes, len);
 	expect(&c, 413, NULL);
 	client_printf(&c, "GET /next HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -508,7 +319,7 @@ static void large_body_is_read_away(void **state)
 
 static void announced_too_much_is_answered_at_once(void **state)
 {
-	static const char *const paths[] = { "loop", "work" };
+	static const char *const paths[] = { "loop", "deferred" };
 	struct app *a = start_with(NULL);
 	struct client_answer ans;
 	char space[256];
@@ -610,309 +421,17 @@ static void expect_continue(void **state)
 
 	(void)state;
 	client_open(&c, a->port);
-	client_printf(&c, "POST /work HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+	client_printf(&c, "POST /deferred HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
 	expect(&c, 100, "");
 	assert_int_equal(atomic_load(&a->requests), 0);
 	client_printf(&c, "hello");
-	expect(&c, 200, "POST /work||hello");
+	expect(&c, 200, "POST /deferred||hello");
 	/* Too large: said before the client sends it. */
-	client_printf(&c, "POST /work HTTP/1.1\r\nHost: h\r\nContent-Length: 5000\r\nExpect: 100-continue\r\n\r\n");
+	client_printf(&c, "POST /deferred HTTP/1.1\r\nHost: h\r\nContent-Length: 5000\r\nExpect: 100-continue\r\n\r\n");
 	expect(&c, 413, NULL);
 	assert_true(client_closed(&c));
 	client_close(&c);
 	stop(a);
-}
-
-/* ---- workers ---- */
-
-static void full_queue_is_told_at_once(void **state)
-{
-	struct app *a = start_with(NULL);
-	struct client busy[2 + QUEUE], c;
-	struct http_stats s;
-
-	(void)state;
-	for (int i = 0; i < 2 + QUEUE; i++) {
-		client_open(&busy[i], a->port);
-		client_printf(&busy[i], "GET /gate/%d HTTP/1.1\r\nHost: h\r\n\r\n", i);
-		if (i < 2)
-			await_at_gate(a, i + 1);
-	}
-	AWAIT(atomic_load(&a->requests) == 2 + QUEUE);
-	http_stats_get(a->server, &s);
-	assert_int_equal(s.queued, QUEUE);
-	client_open(&c, a->port);
-	for (int i = 0; i < 3; i++) {
-		client_printf(&c, "GET /work HTTP/1.1\r\nHost: h\r\n\r\n");
-		expect(&c, 503, "");
-	}
-	assert_int_equal(atomic_load(&a->works), 2);
-	client_printf(&c, "GET /loop HTTP/1.1\r\nHost: h\r\n\r\n"); /* the loop is free meanwhile */
-	expect(&c, 200, "GET /loop||");
-	open_gate(a);
-	for (int i = 0; i < 2 + QUEUE; i++) {
-		expect(&busy[i], 200, NULL);
-		client_close(&busy[i]);
-	}
-	client_close(&c);
-	stop(a);
-}
-
-static void gone_client_is_noticed(void **state)
-{
-	struct app *a = start_with(NULL);
-	struct client c;
-
-	(void)state;
-	client_open(&c, a->port);
-	client_printf(&c, "GET /gate HTTP/1.1\r\nHost: h\r\n\r\n");
-	await_at_gate(a, 1);
-	client_close(&c);
-	open_gate(a);
-	AWAIT(atomic_load(&a->dones) == 1);
-	assert_true(atomic_load(&a->last_gone));
-	client_open(&c, a->port);
-	client_printf(&c, "GET /work HTTP/1.1\r\nHost: h\r\n\r\n");
-	expect(&c, 200, NULL);
-	assert_false(atomic_load(&a->last_gone));
-	client_close(&c);
-	stop(a);
-}
-
-#define STORM_CLIENTS 8
-#define STORM_REQUESTS 200
-
-static void *storm_client(void *arg)
-{
-	const struct app *a = arg;
-	char expected[64];
-	struct client c;
-
-	client_open(&c, a->port);
-	for (int i = 0; i < STORM_REQUESTS; i++) {
-		struct client_answer ans;
-
-		client_printf(&c, "POST /%s/%d HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", i % 4 != 0 ? "work" : "loop", i);
-		client_read(&c, &ans);
-		snprintf(expected, sizeof(expected), "POST /%s/%d||abc", i % 4 != 0 ? "work" : "loop", i);
-		if (ans.status != 503 && strcmp(ans.body, expected) != 0)
-			abort();
-		client_answer_free(&ans);
-		if (i % 50 == 49) { /* leaves with a request under way */
-			client_printf(&c, "GET /work HTTP/1.1\r\nHost: h\r\n\r\n");
-			client_close(&c);
-			client_open(&c, a->port);
-		}
-	}
-	client_close(&c);
-	return NULL;
-}
-
-static void storm(void **state)
-{
-	struct app any = { 0 };
-	struct http_options o = options(&any);
-	pthread_t threads[STORM_CLIENTS];
-	struct app *a;
-
-	(void)state;
-	o.io_threads = 2;
-	o.workers = 4;
-	a = start_with(&o);
-	for (int i = 0; i < STORM_CLIENTS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, storm_client, a), 0);
-	for (int i = 0; i < STORM_CLIENTS; i++)
-		pthread_join(threads[i], NULL);
-	assert_true(atomic_load(&a->works) > 0);
-	stop(a);
-}
-
-/* ---- start and stop ---- */
-
-static void *stop_in_background(void *arg)
-{
-	struct app *a = arg;
-
-	http_stop(&a->server, 5000);
-	return NULL;
-}
-
-static void stop_lets_requests_finish(void **state)
-{
-	struct app *a = start_with(NULL);
-	struct client running, waiting[2], idle;
-	struct client_answer ans;
-	pthread_t thread;
-	char space[256];
-
-	(void)state;
-	client_open(&idle, a->port);
-	client_printf(&idle, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
-	expect(&idle, 200, NULL);
-	client_open(&running, a->port);
-	client_printf(&running, "GET /gate HTTP/1.1\r\nHost: h\r\n\r\n");
-	await_at_gate(a, 1);
-	for (int i = 0; i < 2; i++) {
-		client_open(&waiting[i], a->port);
-		client_printf(&waiting[i], "GET /gate HTTP/1.1\r\nHost: h\r\n\r\n");
-	}
-	AWAIT(atomic_load(&a->requests) == 4);
-	assert_int_equal(pthread_create(&thread, NULL, stop_in_background, a), 0);
-	AWAIT(!client_can_connect(a->port));
-	client_printf(&idle, "GET /late HTTP/1.1\r\nHost: h\r\n\r\n"); /* a kept connection is still served, and closed */
-	client_read(&idle, &ans);
-	assert_int_equal(ans.status, 200);
-	assert_string_equal(client_header(&ans, "Connection", space), "close");
-	client_answer_free(&ans);
-	assert_true(client_closed(&idle));
-	open_gate(a);
-	client_read(&running, &ans);
-	assert_int_equal(ans.status, 200);
-	assert_string_equal(client_header(&ans, "Connection", space), "close");
-	client_answer_free(&ans);
-	for (int i = 0; i < 2; i++) {
-		expect(&waiting[i], 200, "GET /gate||");
-		client_close(&waiting[i]);
-	}
-	pthread_join(thread, NULL);
-	client_close(&running);
-	client_close(&idle);
-	stop(a);
-}
-
-static void *open_gate_later(void *arg)
-{
-	struct app *a = arg;
-
-	AWAIT(!client_can_connect(a->port));
-	poll(NULL, 0, 500); /* longer than the draining below may take: what waits is dropped by then */
-	open_gate(a);
-	return NULL;
-}
-
-static void stop_drops_what_waits_too_long(void **state)
-{
-	struct app *a = start_with(NULL);
-	struct client clients[4];
-	pthread_t thread;
-
-	(void)state;
-	for (int i = 0; i < 4; i++) {
-		client_open(&clients[i], a->port);
-		client_printf(&clients[i], "GET /gate HTTP/1.1\r\nHost: h\r\n\r\n");
-	}
-	await_at_gate(a, 2);
-	AWAIT(atomic_load(&a->requests) == 4);
-	assert_int_equal(pthread_create(&thread, NULL, open_gate_later, a), 0);
-	http_stop(&a->server, 1);
-	pthread_join(thread, NULL);
-	assert_int_equal(atomic_load(&a->works), 2);
-	assert_int_equal(atomic_load(&a->dones), 4);
-	assert_true(atomic_load(&a->unanswered) >= 2);
-	for (int i = 0; i < 4; i++)
-		client_close(&clients[i]);
-	stop(a);
-}
-
-static void idle_connections_are_closed(void **state)
-{
-	struct app any = { 0 };
-	struct http_options o = options(&any);
-	struct http_stats s;
-	struct client c;
-	struct app *a;
-
-	(void)state;
-	o.idle_timeout_s = 1;
-	a = start_with(&o);
-	client_open(&c, a->port);
-	client_printf(&c, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
-	expect(&c, 200, NULL);
-	http_stats_get(a->server, &s);
-	assert_int_equal(s.open, 1);
-	assert_true(client_closed(&c));
-	client_close(&c);
-	do {
-		http_stats_get(a->server, &s);
-	} while (s.open != 0);
-	stop(a);
-}
-
-static void port_taken_or_wrong_address(void **state)
-{
-	struct app *a = start_with(NULL);
-	struct http_options o = options(a);
-
-	(void)state;
-	o.port = a->port;
-	assert_null(http_start(&o));
-	o.port = 0;
-	o.bind = "localhost";
-	assert_null(http_start(&o));
-	o.bind = "203.0.113.1";
-	assert_null(http_start(&o));
-	stop(a);
-}
-
-static void ipv6(void **state)
-{
-	static const char *const binds[] = { "::1", "::" };
-	struct app any = { 0 };
-	struct http_options o = options(&any);
-	struct client c;
-
-	(void)state;
-	for (int i = 0; i < 2; i++) {
-		struct app *a;
-
-		o.bind = binds[i];
-		a = start_with(&o);
-		client_open_at(&c, "::1", a->port);
-		client_printf(&c, "GET /work HTTP/1.1\r\nHost: h\r\n\r\n");
-		expect(&c, 200, NULL);
-		client_close(&c);
-		assert_int_equal(client_can_connect(a->port), i == 1);
-		stop(a);
-	}
-}
-
-static void without_workers(void **state)
-{
-	struct app any = { 0 };
-	struct http_options o = options(&any);
-	struct client c;
-	struct app *a;
-
-	(void)state;
-	o.workers = 0;
-	a = start_with(&o);
-	client_open(&c, a->port);
-	client_printf(&c, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
-	expect(&c, 200, NULL);
-	client_printf(&c, "GET /work HTTP/1.1\r\nHost: h\r\n\r\n");
-	expect(&c, 503, NULL);
-	client_close(&c);
-	stop(a);
-}
-
-static void addresses(void **state)
-{
-	static const char *const texts[][2] = { { "127.0.0.1", "127.0.0.1" }, { "::1", "::1" }, { "::ffff:10.0.0.1", "10.0.0.1" } };
-	char out[LISTEN_ADDRESS_SIZE];
-
-	(void)state;
-	for (int i = 0; i < 3; i++) {
-		struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
-		struct sockaddr_in in = { .sin_family = AF_INET };
-
-		if (inet_pton(AF_INET, texts[i][0], &in.sin_addr) == 1)
-			listen_address((struct sockaddr *)&in, out);
-		else if (inet_pton(AF_INET6, texts[i][0], &in6.sin6_addr) == 1)
-			listen_address((struct sockaddr *)&in6, out);
-		assert_string_equal(out, texts[i][1]);
-	}
-	listen_address(NULL, out);
-	assert_string_equal(out, "-");
 }
 
 int main(void)
@@ -938,16 +457,6 @@ int main(void)
 		cmocka_unit_test(discarding_has_an_end),
 		cmocka_unit_test(answer_without_memory),
 		cmocka_unit_test(expect_continue),
-		cmocka_unit_test(full_queue_is_told_at_once),
-		cmocka_unit_test(gone_client_is_noticed),
-		cmocka_unit_test(storm),
-		cmocka_unit_test(stop_lets_requests_finish),
-		cmocka_unit_test(stop_drops_what_waits_too_long),
-		cmocka_unit_test(idle_connections_are_closed),
-		cmocka_unit_test(port_taken_or_wrong_address),
-		cmocka_unit_test(ipv6),
-		cmocka_unit_test(without_workers),
-		cmocka_unit_test(addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -433,12 +433,12 @@ static void test_frozen_without_traffic(void **state)
 
 	proxy_set(f->proxy, PROXY_STALL);
 	assert_true(becomes(f->db, false));
-	assert_true(elapsed_ms(begin) <= 2500); /* a ping each second, its limit, the verdict */
+	assert_true(elapsed_ms(begin) <= 3000); /* a ping each second, its limit, the verdict */
 }
 
 static void test_frozen_while_connecting(void **state)
 {
-	static const char *const needles[] = { NULL, "mysql_native_password", "ISOLATION LEVEL", "time_zone" };
+	static const char *const needles[] = { NULL, "_password", "ISOLATION LEVEL", "time_zone" };
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(needles) / sizeof(needles[0]); i++) {

@@ -27,6 +27,8 @@ struct proxy {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	int poke[2];
+	unsigned poked;          /* pokes that the thread has seen */
+	pthread_cond_t answered;
 	int listener; /* -1 while away */
 	uint16_t port;
 	struct sockaddr_in target;
@@ -150,8 +152,10 @@ static void forward(struct proxy *p, struct pair *pair, bool from_client)
 	char bytes[CHUNK];
 	int from = from_client ? pair->client : pair->server;
 	int to = from_client ? pair->server : pair->client;
-	ssize_t n = recv(from, bytes, sizeof(bytes), MSG_PEEK);
+	ssize_t n = recv(from, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
 
+	if (n < 0 && errno == EAGAIN)
+		return; /* what poll() said was about an earlier connection in this place */
 	if (n <= 0) {
 		end_pair(pair);
 		return;
@@ -188,6 +192,8 @@ static void serve(struct proxy *p)
 	if (f[0].revents != 0) { /* a command: what poll() said may be about closed descriptors */
 		if (read(p->poke[0], &byte, 1) != 1)
 			abort();
+		p->poked++;
+		pthread_cond_broadcast(&p->answered);
 		return;
 	}
 	if (f[1].revents != 0)
@@ -215,10 +221,15 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* Waits until the thread is out of poll(), which keeps closed sockets alive. Lock held, released meanwhile. */
 static void poke(struct proxy *p)
 {
+	unsigned before = p->poked;
+
 	if (write(p->poke[1], "", 1) != 1)
 		abort();
+	while (p->poked == before)
+		pthread_cond_wait(&p->answered, &p->lock);
 }
 
 struct proxy *proxy_start(const char *host, uint16_t port)
@@ -234,6 +245,7 @@ struct proxy *proxy_start(const char *host, uint16_t port)
 		p->pairs[i] = (struct pair){ .client = -1, .server = -1 };
 	listen_on(p);
 	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->answered, NULL);
 	if (pthread_create(&p->thread, NULL, run, p) != 0)
 		abort();
 	return p;
@@ -255,6 +267,7 @@ void proxy_stop(struct proxy **pp)
 	close_soft(&p->listener);
 	close(p->poke[0]);
 	close(p->poke[1]);
+	pthread_cond_destroy(&p->answered);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 	*pp = NULL;
