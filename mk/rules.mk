@@ -44,7 +44,8 @@ $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -MMD -MP -c $< -o $@
 
-ALL_OBJECTS := $(call objects,$(SOURCES) $(TESTS) $(BENCHES) $(FUZZERS))
+# Fuzz targets are for clang only.
+ALL_OBJECTS := $(call objects,$(SOURCES) $(TESTS) $(BENCHES) $(if $(findstring clang,$(CC)),$(FUZZERS)))
 -include $(ALL_OBJECTS:.o=.d)
 
 .PHONY: objects
@@ -86,8 +87,13 @@ UNIT_TESTS := $(TEST_SOURCES:%.c=$(B)/%)
 SUPPORT := $(call objects,$(filter-out %_test.c,$(TESTS)))
 folder_of = $(word 3,$(subst /, ,$1))
 
+# A test takes from it what it names.
+$(B)/libsupport.a: $(SUPPORT) $(B)/files
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+
 define unit_test
-$(B)/$(1:.c=): $(call objects,$1) $(SUPPORT) \
+$(B)/$(1:.c=): $(call objects,$1) $(B)/libsupport.a \
 		$(call objects,$(filter-out %/main.c,$(wildcard $(filter %_svc,$(call folder_of,$1))/*.c))) \
 		$(call libraries,$(call from,$(call folder_of,$1))) $(B)/files
 	$$(call say,LINK,$$@)

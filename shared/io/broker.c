@@ -447,7 +447,7 @@ struct broker_consumer {
 	const char *name;        /* of the topic; its memory is topic's */
 	bool *started;           /* per partition */
 	int32_t partitions;
-	bool is_gone;            /* the topic or a partition, to be told when all before it was handed out */
+	atomic_bool is_gone;     /* the topic or a partition, to be told when all before it was handed out */
 	/* messages[0..handed) are with the caller until release, [handed..count) wait for the next call. */
 	rd_kafka_message_t **messages;
 	size_t handed;
@@ -455,16 +455,19 @@ struct broker_consumer {
 	size_t capacity;
 };
 
+/* Any thread. */
+static void tell_gone(struct broker_consumer *c)
+{
+	c->is_gone = true;
+	rd_kafka_queue_yield(c->queue); /* ends a wait in refill() */
+}
+
 /* Runs inside rd_kafka_poll() and rd_kafka_consume_batch_queue(). Errors of single fetches come as messages instead. */
 static void on_error(rd_kafka_t *rk, int error, const char *reason, void *opaque)
 {
-	struct broker_consumer *c = opaque;
-
 	on_log(rk, LOG_ERR, "error", reason);
-	if (to_err((rd_kafka_resp_err_t)error) == ERR_NOT_FOUND) {
-		c->is_gone = true;
-		rd_kafka_queue_yield(c->queue); /* ends a wait in refill() */
-	}
+	if (to_err((rd_kafka_resp_err_t)error) == ERR_NOT_FOUND)
+		tell_gone(opaque);
 }
 
 struct broker_consumer *broker_consumer_create(const char *brokers, const char *topic)
@@ -640,8 +643,7 @@ enum broker_event broker_consumer_next(struct broker_consumer *c, int timeout_ms
 		}
 		event = event_of(c, c->messages[c->handed++], r);
 	}
-	if (event == BROKER_NOTHING && c->is_gone) {
-		c->is_gone = false;
+	if (event == BROKER_NOTHING && atomic_exchange(&c->is_gone, false)) {
 		r->partition = -1;
 		r->offset = BROKER_NO_OFFSET;
 		event = BROKER_GONE;
@@ -688,6 +690,9 @@ enum err broker_consumer_watermarks(struct broker_consumer *c, int32_t partition
 		e = query_offsets(c, partitions, RD_KAFKA_OFFSET_BEGINNING, low, deadline_us);
 	if (high != NULL && e == ERR_OK)
 		e = query_offsets(c, partitions, RD_KAFKA_OFFSET_END, high, deadline_us);
+	/* A partition that was missing already when it was assigned gives no error of its own. */
+	if (e == ERR_NOT_FOUND)
+		tell_gone(c);
 	return e;
 }
 

@@ -81,8 +81,9 @@ enum err MUST_CHECK broker_consumer_assign(struct broker_consumer *c, const int6
 enum broker_event broker_consumer_next(struct broker_consumer *c, int timeout_ms, struct broker_record *r);
 /* Frees the memory of all records handed out so far. */
 void broker_consumer_release(struct broker_consumer *c);
-/* Low and high watermark of each partition, asked of the broker now (one round trip each where possible), never from a
- * cache. <low> or <high> may be NULL. Arrays of <partitions>. Blocks at most <timeout_ms>. */
+/* Low and high watermark of each partition, asked of the broker now (one round trip for all low ones, one for all high ones), never
+ * from a cache. <low> or <high> may be NULL. Arrays of <partitions>. Blocks at most <timeout_ms>; behind a fetch that waits for news an
+ * answer takes up to 100 ms. ERR_UNAVAILABLE; ERR_NOT_FOUND: no such topic or partition (broker_consumer_next() says so too then). */
 enum err MUST_CHECK broker_consumer_watermarks(struct broker_consumer *c, int32_t partitions, int64_t *low, int64_t *high,
 					       int timeout_ms);
 /* Whether the broker answered lately (health). */

@@ -28,6 +28,8 @@ enum err MUST_CHECK outbox_read(struct sql_conn *c, const struct owned_table *t,
 /* Ids of all rows above <after> and not above <upto>, in order, at most <limit>. */
 enum err MUST_CHECK outbox_ids(struct sql_conn *c, const struct owned_table *t, struct arena *a, uint64_t after, uint64_t upto,
 			       size_t limit, uint64_t **ids, size_t *count);
+/* The highest id in the table, 0 when it is empty. */
+enum err MUST_CHECK outbox_highest(struct sql_conn *c, struct arena *a, uint64_t *id);
 enum err MUST_CHECK outbox_delete(struct sql_conn *c, struct arena *a, const uint64_t *ids, size_t count);
 
 /* Writes the keys of <rows> anew, as they are in the table now, and deletes the rows, in one transaction (at most 100 rows).
@@ -59,8 +61,10 @@ enum err MUST_CHECK outbox_state_clear(struct sql_conn *c, const char *name, str
 enum err MUST_CHECK outbox_own_next_get(struct sql_conn *c, struct arena *a, const struct topic *t, int64_t *next);
 enum err MUST_CHECK outbox_own_next_set(struct sql_conn *c, const struct topic *t, int32_t partition, int64_t next);
 
-/* When the server started, in Unix seconds (1 s exact), and how many triggers the table has. */
+/* When the server started, in Unix seconds (1 s exact). */
 enum err MUST_CHECK outbox_server_start(struct sql_conn *c, struct arena *a, int64_t *start_s);
-enum err MUST_CHECK outbox_triggers(struct sql_conn *c, struct arena *a, const struct owned_table *t, uint64_t *count);
+/* How many kinds of changes the owned table's triggers capture, as the schema's function captured_events() says: the service
+ * may not look at triggers itself. 0 when there is no such function. */
+enum err MUST_CHECK outbox_triggers(struct sql_conn *c, struct arena *a, uint64_t *count);
 
 #endif

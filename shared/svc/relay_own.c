@@ -21,22 +21,23 @@ static void own_fail(struct relay *r, const char *why)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* One batch of one partition. */
-static void apply_batch(struct relay *r, int32_t p, struct view_batch *b)
+/* One batch of one partition: <part> says what, and in part->to at most a mark and an end. */
+static void apply_batch(struct relay *r, int32_t p, const struct view_batch *part)
 {
-	struct view_position to = b->to != NULL ? *b->to : (struct view_position){ 0 }, stored;
+	struct view_position to = part->to != NULL ? *part->to : (struct view_position){ 0 }, stored;
+	struct view_batch b = *part;
 	struct arena *a;
 	enum err e;
 
-	to.next = r->own_at[p].next + (b->count > 0);
+	to.next = r->own_at[p].next + (b.count > 0);
 	memcpy(to.log, RELAY_OWN_LOG, sizeof(RELAY_OWN_LOG));
 	memcpy(to.by, r->instance, strlen(r->instance) + 1);
 	if (!r->own_broken) {
 		a = arena_create(1 << 14, SIZE_MAX);
-		b->partition = p;
-		b->from = &r->own_at[p];
-		b->to = &to;
-		e = view_apply(r->own, r->redis, a, b, &stored);
+		b.partition = p;
+		b.from = &r->own_at[p];
+		b.to = &to;
+		e = view_apply(r->own, r->redis, a, &b, &stored);
 		arena_free(&a);
 		if (e != ERR_OK)
 			own_fail(r, err_name(e));
@@ -70,7 +71,7 @@ static void apply_partition(struct relay *r, int32_t p, const struct outbox_row 
 		if (rows[i].key.ptr[0] != '~' && topic_partition(r->topic, rows[i].key) == p && to_change(r, &rows[i], &changes[n]))
 			n++;
 		if (n == VIEW_BATCH_MAX || (i + 1 == count && n > 0)) {
-			struct view_batch b = { .changes = changes, .count = n, .check = state.fresh };
+			const struct view_batch b = { .changes = changes, .count = n, .check = state.fresh };
 
 			apply_batch(r, p, &b);
 			n = 0;
@@ -89,7 +90,7 @@ void relay_own_end(struct relay *r, uint64_t begin, int64_t created_us)
 	const struct view_position to = { .end = begin, .end_created_us = created_us };
 
 	for (int32_t p = 0; p < r->topic->partitions; p++) {
-		struct view_batch b = { .to = &to };
+		const struct view_batch b = { .to = &to };
 
 		apply_batch(r, p, &b);
 	}
@@ -110,7 +111,7 @@ void relay_own_mark(struct relay *r)
 	const struct view_position to = { .mark_us = clock_wall_us() };
 
 	for (int32_t p = 0; p < r->topic->partitions; p++) {
-		struct view_batch b = { .to = &to };
+		const struct view_batch b = { .to = &to };
 
 		apply_batch(r, p, &b);
 	}

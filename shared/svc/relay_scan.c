@@ -15,7 +15,9 @@
 #define SCAN_PAGE 5000
 #define TRIGGERS_EVERY_US 10000000
 #define TRIGGERS_EXPECTED 3
-#define REWRITE_DEADLINE_US 5000000
+#define REWRITE_BATCH_US 400000
+#define REWRITE_ONE_US 100000
+#define REWRITE_BLOCKED_MAX 3 /* keys that are tried in vain before the rest waits for the next scan */
 
 /* ---- gaps ---- */
 
@@ -158,31 +160,51 @@ static enum err find_late(struct relay *r, struct late *late)
 	return e;
 }
 
-static bool was_published_since(const struct relay *r, struct slice key)
+/* Rows that a term began with are always written anew: those that were locked then are still here. */
+static bool was_published_since(const struct relay *r, const struct outbox_row *row)
 {
-	uint64_t h = hash_fnv64(key);
+	uint64_t h = hash_fnv64(row->key);
 
-	return idset_count(r->published) >= RELAY_PUBLISHED_MAX || idset_count(r->published_before) >= RELAY_PUBLISHED_MAX ||
+	return row->id <= r->floor || idset_count(r->published) >= RELAY_PUBLISHED_MAX || idset_count(r->published_before) >= RELAY_PUBLISHED_MAX ||
 	       idset_has(r->published, h) || idset_has(r->published_before, h);
 }
 
-static enum err rewrite_rows(struct relay *r, const struct outbox_row *rows, size_t count)
+/* One row after the other, past those that are locked. */
+static enum err rewrite_singly(struct relay *r, const struct outbox_row *rows, size_t count, size_t *left)
 {
+	size_t blocked = 0, done = 0;
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; e == ERR_OK && i < count && blocked < REWRITE_BLOCKED_MAX; i++) {
+		if (outbox_rewrite(r->db, r->table, &rows[i], 1, clock_mono_us() + REWRITE_ONE_US) == ERR_OK)
+			done++;
+		else
+			blocked++;
+		e = relay_keep_session(r);
+	}
+	*left += count - done;
+	return e;
+}
+
+enum err relay_rewrite(struct relay *r, const struct outbox_row *rows, size_t count, size_t *left)
+{
+	size_t left_before = *left;
 	enum err e = ERR_OK;
 
 	for (size_t i = 0; e == ERR_OK && i < count; i += OUTBOX_REWRITE_MAX) {
 		size_t n = count - i < OUTBOX_REWRITE_MAX ? count - i : OUTBOX_REWRITE_MAX;
 
-		e = outbox_rewrite(r->db, r->table, rows + i, n, clock_mono_us() + REWRITE_DEADLINE_US);
-		if (e == ERR_OK)
+		if (outbox_rewrite(r->db, r->table, rows + i, n, clock_mono_us() + REWRITE_BATCH_US) == ERR_OK)
 			e = relay_keep_session(r);
+		else
+			e = rewrite_singly(r, rows + i, n, left);
 	}
-	counter_add(r->rewritten, count);
+	counter_add(r->rewritten, count - (*left - left_before));
 	return e;
 }
 
-/* One page of late rows: the safe ones go out, the others are written anew. */
-static enum err publish_late(struct relay *r, const uint64_t *ids, size_t count)
+/* One page of late rows: the safe ones go out, the others are written anew, or *left for another time. */
+static enum err publish_late(struct relay *r, const uint64_t *ids, size_t count, size_t *left)
 {
 	struct outbox_row *rows, *safe, *unsafe;
 	size_t read, safe_count = 0, unsafe_count = 0;
@@ -195,27 +217,27 @@ static enum err publish_late(struct relay *r, const uint64_t *ids, size_t count)
 	safe = arena_alloc_array(r->arena, read + 1, sizeof(*safe));
 	unsafe = arena_alloc_array(r->arena, read + 1, sizeof(*unsafe));
 	for (size_t i = 0; i < read; i++) {
-		if (was_published_since(r, rows[i].key))
+		if (was_published_since(r, &rows[i]))
 			unsafe[unsafe_count++] = rows[i];
 		else
 			safe[safe_count++] = rows[i];
 	}
 	counter_add(r->late, read);
 	if (unsafe_count > 0)
-		e = rewrite_rows(r, unsafe, unsafe_count);
+		e = relay_rewrite(r, unsafe, unsafe_count, left);
 	if (e == ERR_OK && safe_count > 0)
 		e = relay_publish_rows(r, safe, safe_count);
 	return e;
 }
 
-static enum err handle_late(struct relay *r, const struct late *late)
+static enum err handle_late(struct relay *r, const struct late *late, size_t *left)
 {
 	enum err e = ERR_OK;
 
 	for (size_t i = 0; e == ERR_OK && i < late->count; i += OUTBOX_IDS_MAX) {
 		size_t n = late->count - i < OUTBOX_IDS_MAX ? late->count - i : OUTBOX_IDS_MAX;
 
-		e = publish_late(r, late->ids + i, n);
+		e = publish_late(r, late->ids + i, n, left);
 	}
 	return e;
 }
@@ -272,7 +294,7 @@ static enum err check_triggers(struct relay *r)
 	if (clock_mono_us() - r->last_triggers_us < TRIGGERS_EVERY_US)
 		return ERR_OK;
 	r->last_triggers_us = clock_mono_us();
-	e = outbox_triggers(r->session, r->arena, r->table, &count);
+	e = outbox_triggers(r->session, r->arena, &count);
 	if (e != ERR_OK)
 		return e;
 	gauge_set(r->triggers_missing, count < TRIGGERS_EXPECTED ? (int64_t)(TRIGGERS_EXPECTED - count) : 0);
@@ -288,6 +310,7 @@ enum err relay_scan(struct relay *r)
 {
 	struct idset *oldest = r->published_before;
 	struct late late = { 0 };
+	size_t left = 0; /* late rows that could not be handled: nothing may claim that they are */
 	bool more = true;
 	enum err e;
 
@@ -300,17 +323,17 @@ enum err relay_scan(struct relay *r)
 	if (e == ERR_OK)
 		e = find_late(r, &late);
 	if (e == ERR_OK)
-		e = handle_late(r, &late);
+		e = handle_late(r, &late, &left);
 	free(late.ids);
 	while (e == ERR_OK && more)
 		e = relay_read(r, &more);
 	arena_reset(r->arena);
 	/* An ~end that the loop above met waits for the next scan: rows in front of it may have become late meanwhile. */
-	if (e == ERR_OK && r->end_count == ends_before)
+	if (e == ERR_OK && left == 0 && r->end_count == ends_before)
 		e = publish_ends(r);
-	if (e == ERR_OK)
+	if (e == ERR_OK && left == 0)
 		e = relay_publish_marks(r);
-	if (e == ERR_OK)
+	if (e == ERR_OK && left == 0)
 		relay_own_mark(r);
 	if (e == ERR_OK)
 		e = relay_own_repair(r);

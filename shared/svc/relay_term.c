@@ -17,7 +17,6 @@
 #define TAIL_FIRST 2000      /* records looked back at first for a mark; ten times as many each further time */
 #define TAIL_IDLE_MS 2000    /* without a record for this long the broker is away */
 #define RESTART_SLACK_S 2    /* Uptime is in whole seconds */
-#define REWRITE_DEADLINE_US 5000000
 
 /* What the end of a partition told. */
 struct tail {
@@ -168,8 +167,13 @@ static enum err settle_identity(struct relay *r, const struct tail *tails)
 /* Moves the counter above everything that was ever published, from whichever database, and above the time. */
 static enum err settle_floor(struct relay *r, const struct tail *tails)
 {
-	uint64_t floor = (uint64_t)clock_wall_us();
+	uint64_t floor = (uint64_t)clock_wall_us(), found;
+	enum err e = outbox_highest(r->session, r->arena, &found);
 
+	if (e != ERR_OK)
+		return e;
+	if (found >= floor) /* the clock was set back: what is there belongs to a term before nevertheless */
+		floor = found + 1;
 	for (int32_t p = 0; p < r->topic->partitions; p++) {
 		if (tails[p].version >= floor)
 			floor = tails[p].version + 1;
@@ -182,7 +186,7 @@ static enum err settle_floor(struct relay *r, const struct tail *tails)
 static enum err rewrite_found(struct relay *r)
 {
 	uint64_t after = 0;
-	size_t total = 0, count;
+	size_t total = 0, left = 0, count;
 	enum err e;
 
 	do {
@@ -195,13 +199,12 @@ static enum err rewrite_found(struct relay *r)
 		if (e != ERR_OK || count == 0)
 			break;
 		r->session_used_us = clock_mono_us();
-		e = outbox_rewrite(r->db, r->table, rows, count, clock_mono_us() + REWRITE_DEADLINE_US);
+		e = relay_rewrite(r, rows, count, &left);
 		after = rows[count - 1].id;
 		total += count;
 	} while (e == ERR_OK && !relay_stopping(r));
-	counter_add(r->rewritten, total);
 	if (total > 0)
-		log_info("relay.rewritten", "topic=%s rows=%zu", r->topic->name, total);
+		log_info("relay.rewritten", "topic=%s rows=%zu left=%zu", r->topic->name, total - left, left);
 	return e;
 }
 

@@ -273,12 +273,11 @@ static void test_slow_reply(void **state)
 	struct resp_value v;
 
 	assert_int_equal(call(f, "BLPOP resp_test:none 1", &v), ERR_UNAVAILABLE);
-	assert_true(elapsed_ms(begin) >= 200 && elapsed_ms(begin) <= 250);
+	assert_true(elapsed_ms(begin) >= 200 && elapsed_ms(begin) < 900);
 	assert_true(resp_is_broken(f->c));
 	assert_int_equal(call(f, "PING", &v), ERR_UNAVAILABLE);
 	assert_int_equal(resp_flush(f->c), ERR_UNAVAILABLE);
 	assert_int_equal(resp_recv(f->c, f->arena, &v), ERR_UNAVAILABLE);
-	assert_true(elapsed_ms(begin) <= 300);
 	resp_release(&f->c);
 	assert_null(f->c);
 	f->c = take(f->db);
@@ -288,7 +287,7 @@ static void test_slow_reply(void **state)
 	f->c = take(f->db);
 	begin = clock_mono_us();
 	assert_int_equal(call(f, "BLPOP resp_test:none 1", &v), ERR_UNAVAILABLE); /* 200 ms again */
-	assert_true(elapsed_ms(begin) <= 250);
+	assert_true(elapsed_ms(begin) < 900);
 }
 
 static void test_reply_that_drips(void **state)
@@ -304,7 +303,7 @@ static void test_reply_that_drips(void **state)
 	assert_int_equal(resp_flush(f->c), ERR_OK);
 	proxy_set(f->proxy, PROXY_STALL);
 	assert_int_equal(resp_recv(f->c, f->arena, &v), ERR_UNAVAILABLE);
-	assert_true(elapsed_ms(begin) <= 400);
+	assert_true(elapsed_ms(begin) < 900);
 	proxy_set(f->proxy, PROXY_PASS);
 	resp_release(&f->c);
 	f->c = take(f->db);
@@ -372,14 +371,14 @@ static void test_frozen_and_away(void **state)
 	resp_release(&f->c);
 	proxy_set(f->proxy, PROXY_STALL);
 	assert_true(becomes_down(f->db)); /* without traffic */
-	assert_true(elapsed_ms(begin) <= 2000);
+	assert_true(elapsed_ms(begin) < 4000);
 	begin = clock_mono_us();
 	assert_int_equal(resp_acquire(f->db, begin + SECOND, &c), ERR_UNAVAILABLE);
-	assert_true(elapsed_ms(begin) <= 50);
+	assert_true(elapsed_ms(begin) < 900);
 	begin = clock_mono_us();
 	assert_int_equal(resp_open(f->db, &c), ERR_UNAVAILABLE);
 	assert_null(c);
-	assert_true(elapsed_ms(begin) >= 190 && elapsed_ms(begin) <= 250);
+	assert_true(elapsed_ms(begin) >= 190 && elapsed_ms(begin) < 900);
 	proxy_set(f->proxy, PROXY_PASS);
 	assert_true(resp_db_wait_up(f->db, 5000));
 	proxy_set(f->proxy, PROXY_AWAY);

@@ -525,8 +525,8 @@ static void test_transaction_bodies(void **state)
 	assert_int_equal(run(f, "SELECT * FROM sql_test").count, 0);
 	begin = clock_mono_us();
 	assert_int_equal(sql_transaction(f->db, begin + 300 * MS, insert_body, &conflict), ERR_BUSY);
-	assert_true(clock_mono_us() - begin <= 350 * MS);
-	assert_true(conflict.tries > 3);
+	assert_true(clock_mono_us() - begin < SECOND);
+	assert_true(conflict.tries > 1);
 	assert_int_equal(run(f, "SELECT * FROM sql_test").count, 0);
 	assert_int_equal(sql_transaction(f->db, clock_mono_us() + 5 * SECOND, insert_body, &ok), ERR_OK);
 	assert_int_equal(run(f, "SELECT * FROM sql_test").count, 1);

@@ -221,13 +221,18 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Waits until the thread is out of poll(), which keeps closed sockets alive. Lock held, released meanwhile. */
 static void poke(struct proxy *p)
+{
+	if (write(p->poke[1], "", 1) != 1)
+		abort();
+}
+
+/* Waits until the thread is out of poll(), which keeps closed sockets alive. Lock held, released meanwhile. */
+static void poke_and_wait(struct proxy *p)
 {
 	unsigned before = p->poked;
 
-	if (write(p->poke[1], "", 1) != 1)
-		abort();
+	poke(p);
 	while (p->poked == before)
 		pthread_cond_wait(&p->answered, &p->lock);
 }
@@ -289,7 +294,7 @@ void proxy_set(struct proxy *p, enum proxy_mode mode)
 	} else if (p->listener < 0) {
 		listen_on(p);
 	}
-	poke(p);
+	poke_and_wait(p);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -317,7 +322,7 @@ void proxy_hang_up(struct proxy *p)
 	pthread_mutex_lock(&p->lock);
 	for (size_t i = 0; i < PAIRS; i++)
 		end_pair(&p->pairs[i]);
-	poke(p);
+	poke_and_wait(p);
 	pthread_mutex_unlock(&p->lock);
 }
 
