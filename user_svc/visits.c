@@ -16,6 +16,7 @@
 #include "user_svc/store_visits.h"
 #include "user_svc/visit_copy.h"
 
+#define NO_COPY UINT64_MAX /* instead of a revision; 0 is that of a table that never held a visit */
 #define SQL_MS 500
 #define REDIS_MS 500
 #define CHUNK_USERS 256
@@ -226,7 +227,7 @@ static enum err update_copy(struct visits *v, struct arena *a)
 	return e;
 }
 
-/* Revisions of the table and of the copy (0 when it is not complete). An error: one of the two is away. */
+/* Revisions of the table and of the copy (NO_COPY when it is not complete). An error: one of the two is away. */
 static enum err compare(struct visits *v, struct arena *a, uint64_t *table, uint64_t *copy)
 {
 	struct resp_conn *redis;
@@ -240,7 +241,7 @@ static enum err compare(struct visits *v, struct arena *a, uint64_t *table, uint
 	if (e != ERR_OK && e != ERR_NOT_FOUND)
 		return e;
 	if (e == ERR_NOT_FOUND)
-		*copy = 0;
+		*copy = NO_COPY;
 	e = sql_acquire(service_sql(v->service), clock_mono_us() + SQL_MS * 1000, &sql);
 	if (e != ERR_OK)
 		return e;
@@ -257,7 +258,7 @@ static void look_at_copy(struct visits *v, struct arena *a)
 
 	if (compare(v, a, &table, &copy) != ERR_OK)
 		return;
-	again = copy == 0 || (table == v->idle_table && copy == v->idle_copy);
+	again = copy == NO_COPY || (table == v->idle_table && copy == v->idle_copy);
 	v->idle_table = table;
 	v->idle_copy = copy;
 	if (copy != table && again)

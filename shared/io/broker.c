@@ -435,6 +435,8 @@ enum err broker_topic_ensure(const char *brokers, const struct broker_topic *t, 
 		log_debug("broker.topic", "topic=%s err=%s", t->name, rd_kafka_err2name(error));
 		return ERR_UNAVAILABLE;
 	}
+	if (partitions == 0) /* just made by somebody else, and not yet known to the broker that was asked */
+		return ERR_UNAVAILABLE;
 	return partitions == t->partitions ? ERR_OK : ERR_CONFLICT;
 }
 

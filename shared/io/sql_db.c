@@ -17,6 +17,7 @@
 #define ADDRESS_BYTES 4096
 #define RETRY_FIRST_US 1000 /* the winner of a deadlock needs about a round trip to commit */
 #define RETRY_MOST_US (32 * US_PER_MS)
+#define RETRY_NEEDS_US (20 * US_PER_MS) /* an attempt begun with less would only be cut, and cost its connection */
 
 struct sql_db {
 	struct sql_address address;
@@ -210,14 +211,14 @@ struct slice sql_cell(const struct sql_rows *r, size_t row, size_t column)
 /* ---- transactions ---- */
 
 /* Sleeps before attempt number <attempt> (from 1), so that the parties of a conflict come back at different times.
- * False when <deadline_us> would pass. */
+ * False when too little would be left until <deadline_us>. */
 static bool wait_for_retry(unsigned attempt, int64_t deadline_us)
 {
 	int64_t most = attempt < 6 ? (int64_t)RETRY_FIRST_US << attempt : RETRY_MOST_US;
 	int64_t us = most / 2 + (int64_t)(clock_random() % (uint64_t)(most / 2 + 1));
 	struct timespec t = { .tv_sec = 0, .tv_nsec = us * 1000 };
 
-	if (clock_mono_us() + us >= deadline_us)
+	if (clock_mono_us() + us + RETRY_NEEDS_US >= deadline_us)
 		return false;
 	while (nanosleep(&t, &t) != 0 && errno == EINTR)
 		continue;

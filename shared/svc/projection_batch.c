@@ -106,39 +106,53 @@ static void read_control(const struct event *ev, char log[CLOCK_UUID_LEN + 1], u
 	jdoc_free(&doc);
 }
 
-static enum err take_mark(struct projection *p, struct part *part, const struct broker_record *r, const struct event *ev,
-			  char newer_log[CLOCK_UUID_LEN + 1])
+/* Marks and ends name the log that they were made for: *ours unless it is one before. An owner may give a log a new identity
+ * while its records stay, and then the old ends prove nothing. ERR_MOVED: a newer log. */
+static enum err check_log(struct part *part, const char *log, char newer_log[CLOCK_UUID_LEN + 1], bool *ours)
 {
-	char log[CLOCK_UUID_LEN + 1];
-	uint64_t unused;
 	int order;
 
-	read_control(ev, log, &unused);
 	if (log[0] == '\0')
 		return ERR_CORRUPT;
 	if (part->to.log[0] == '\0')
 		copy_log(part->to.log, log);
 	order = strcmp(log, part->to.log); /* version 7: later ones sort higher */
-	if (order > 0) {
-		copy_log(newer_log, log);
-		return ERR_MOVED;
-	}
-	if (order == 0 && projection_mark_counts(p, r->partition, r->offset))
-		part->to.mark_us = clock_wall_us();
-	return ERR_OK;
+	*ours = order == 0;
+	if (order <= 0)
+		return ERR_OK;
+	copy_log(newer_log, log);
+	return ERR_MOVED;
 }
 
-static enum err take_end(struct part *part, const struct event *ev)
+static enum err take_mark(struct projection *p, struct part *part, const struct broker_record *r, const struct event *ev,
+			  char newer_log[CLOCK_UUID_LEN + 1])
+{
+	char log[CLOCK_UUID_LEN + 1];
+	uint64_t unused;
+	bool ours = false;
+	enum err e;
+
+	read_control(ev, log, &unused);
+	e = check_log(part, log, newer_log, &ours);
+	if (ours && projection_mark_counts(p, r->partition, r->offset))
+		part->to.mark_us = clock_wall_us();
+	return e;
+}
+
+static enum err take_end(struct part *part, const struct event *ev, char newer_log[CLOCK_UUID_LEN + 1])
 {
 	char log[CLOCK_UUID_LEN + 1];
 	uint64_t begin;
+	bool ours = false;
+	enum err e;
 
 	read_control(ev, log, &begin);
-	if (begin == 0)
-		return ERR_CORRUPT;
-	part->to.end = begin;
-	part->to.end_created_us = ev->created_us;
-	return ERR_OK;
+	e = begin == 0 ? ERR_CORRUPT : check_log(part, log, newer_log, &ours);
+	if (ours) {
+		part->to.end = begin;
+		part->to.end_created_us = ev->created_us;
+	}
+	return e;
 }
 
 static enum err take_change(struct projection *p, struct part *part, const struct event *ev)
@@ -171,7 +185,7 @@ enum err projection_take(struct projection *p, const struct broker_record *r, ch
 			e = take_mark(p, part, r, &ev, newer_log);
 			break;
 		case EVENT_KIND_END:
-			e = take_end(part, &ev);
+			e = take_end(part, &ev, newer_log);
 			break;
 		case EVENT_KIND_BEGIN: /* ~end carries its version */
 			break;

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "shared/base/log.h"
-#include "shared/svc/relay_parts.h"
+#include "shared/svc/relay_steps.h"
 
 #define SESSION_STATEMENT_MS 1500
 #define BACKOFF_MAX_MS 1000

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "shared/base/log.h"
-#include "shared/svc/relay_parts.h"
+#include "shared/svc/relay_steps.h"
 
 static void own_fail(struct relay *r, const char *why)
 {

@@ -70,6 +70,7 @@ struct relay {
 	struct arena *arena;              /* of the batch at work */
 	char term_id[CLOCK_UUID_LEN + 1]; /* stored in relay_state, and in each mark: a database without it is not the one we knew */
 	uint64_t floor;                   /* this term's rows are above it */
+	uint64_t end_floor;               /* ends of rounds that began below it are dropped */
 	uint64_t highest;                 /* highest id read */
 	struct relay_gap gaps[RELAY_GAPS_MAX];
 	size_t gap_count;
@@ -108,60 +109,5 @@ struct relay {
 	struct counter *events, *late, *rewritten, *elections, *resends, *rounds;
 	struct gauge *leader, *triggers_missing, *depth, *age_us, *round_end_s, *round_rows;
 };
-
-/* ---- relay.c ---- */
-/* Keeps the session alive (a query a second). ERR_NOT_LEADER when it is lost. */
-enum err MUST_CHECK relay_keep_session(struct relay *r);
-/* Waits up to <ms> for a wake-up or the stop. */
-void relay_wait(struct relay *r, int ms);
-/* Asks for a snapshot, durably, as leader. */
-enum err MUST_CHECK relay_want_snapshot(struct relay *r, const char *reason);
-bool relay_stopping(struct relay *r);
-
-/* ---- relay_term.c: what a new leader does before it publishes ---- */
-enum err MUST_CHECK relay_begin_term(struct relay *r);
-
-/* ---- relay_publish.c ---- */
-/* Publishes records in order and waits until all are acknowledged, trying again as long as the session lives.
- * Returns ERR_OK, ERR_NOT_LEADER, or ERR_TIMEOUT when stopping. */
-enum err MUST_CHECK relay_publish(struct relay *r, struct outgoing *out, size_t count);
-/* Rows to topic and own copy, then noted as done. Rows of ~end are held back. */
-enum err MUST_CHECK relay_publish_rows(struct relay *r, struct outbox_row *rows, size_t count);
-/* Notes a row as published: it may be deleted. */
-void relay_note_done(struct relay *r, const struct outbox_row *row);
-enum err MUST_CHECK relay_publish_end(struct relay *r, const struct outbox_row *end);
-enum err MUST_CHECK relay_publish_marks(struct relay *r);
-/* Gives a log that was noticed to be new its UUID, and asks for a snapshot. */
-enum err MUST_CHECK relay_settle_log(struct relay *r);
-void relay_reported(void *ctx, void *tag, enum err e, int32_t partition, int64_t offset);
-
-/* ---- relay_scan.c ---- */
-/* Reads and publishes what is new; *more: there is probably more. */
-enum err MUST_CHECK relay_read(struct relay *r, bool *more);
-/* The full scan, once a second: late rows, ends, marks. */
-enum err MUST_CHECK relay_scan(struct relay *r);
-/* Writes the keys of rows anew. Rows whose keys somebody holds locked stay as they are and are added to *left: a
- * transaction that stays open must not stop the topic. ERR_NOT_LEADER. */
-enum err MUST_CHECK relay_rewrite(struct relay *r, const struct outbox_row *rows, size_t count, size_t *left);
-/* Deletes what was published. */
-enum err MUST_CHECK relay_delete(struct relay *r);
-void relay_forget_term(struct relay *r);
-
-/* ---- relay_own.c ---- */
-/* At election: whether the own copy holds all that was deleted from the outbox. */
-enum err MUST_CHECK relay_own_begin(struct relay *r);
-/* Applies rows; a failure marks the copy broken and is not reported. */
-void relay_own_apply(struct relay *r, const struct outbox_row *rows, size_t count);
-void relay_own_end(struct relay *r, uint64_t begin, int64_t created_us);
-void relay_own_mark(struct relay *r);
-/* Tries to make a broken copy usable again (it asks for a snapshot). */
-enum err MUST_CHECK relay_own_repair(struct relay *r);
-/* Stores the numbers of the next batches; before the rows are deleted, in the same transaction. */
-enum err MUST_CHECK relay_own_save(struct relay *r);
-/* That transaction was committed. */
-void relay_own_saved(struct relay *r);
-
-/* ---- relay_snapshot.c ---- */
-void *relay_snapshotter(void *arg);
 
 #endif

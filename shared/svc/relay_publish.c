@@ -8,7 +8,7 @@
 
 #include "shared/base/hash.h"
 #include "shared/base/log.h"
-#include "shared/svc/relay_parts.h"
+#include "shared/svc/relay_steps.h"
 
 #define POLL_MS 50
 #define TOPIC_TIMEOUT_MS 2000
@@ -85,6 +85,8 @@ enum err relay_settle_log(struct relay *r)
 	if (!logident_is_new(r->log))
 		return ERR_OK;
 	/* First the wish, then the UUID: killed in between, the successor snapshots once more than needed, never once less. */
+	if (r->end_floor < r->highest) /* rounds that are under way have rows in the log before */
+		r->end_floor = r->highest;
 	e = relay_want_snapshot(r, "new_log");
 	return e == ERR_OK ? logident_renew(r->log, r->session) : e;
 }
@@ -263,14 +265,17 @@ enum err relay_publish_end(struct relay *r, const struct outbox_row *end)
 {
 	struct outgoing *out = arena_alloc_array(r->arena, TOPIC_PARTITIONS_MAX, sizeof(*out));
 	uint64_t begin = begin_of(end);
+	char version[EVENT_VERSION_LEN + 1];
 	struct event ev;
 	enum err e;
 
-	/* A round that began before this term: rows of it were rewritten since and may stand behind this end. */
-	if (begin <= r->floor)
+	/* A round that began before this term: rows of it were rewritten since and may stand behind this end. Or before this log. */
+	if (begin <= r->end_floor)
 		return ERR_OK;
-	ev = (struct event){ .key = end->key, .value = end->payload, .version = end->id, .domain = r->table->name, .type = end->type,
+	event_version_text(begin, version);
+	ev = (struct event){ .key = end->key, .version = end->id, .domain = r->table->name, .type = end->type,
 			     .created_us = end->created_us };
+	ev.value = arena_printf(r->arena, "{\"log\":\"%s\",\"begin\":\"%s\"}", logident_uuid(r->log), version);
 	e = relay_publish(r, out, to_all_partitions(r, &ev, out));
 	if (e == ERR_OK)
 		relay_own_end(r, begin, end->created_us);

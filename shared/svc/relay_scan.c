@@ -10,7 +10,7 @@
 
 #include "shared/base/hash.h"
 #include "shared/base/log.h"
-#include "shared/svc/relay_parts.h"
+#include "shared/svc/relay_steps.h"
 
 #define SCAN_PAGE 5000
 #define TRIGGERS_EVERY_US 10000000
@@ -169,15 +169,27 @@ static bool was_published_since(const struct relay *r, const struct outbox_row *
 	       idset_has(r->published, h) || idset_has(r->published_before, h);
 }
 
-/* One row after the other, past those that are locked. */
+/* One key after the other, past those that are locked; a key's rows go together. */
 static enum err rewrite_singly(struct relay *r, const struct outbox_row *rows, size_t count, size_t *left)
 {
+	struct outbox_row same[OUTBOX_REWRITE_MAX];
+	bool tried[OUTBOX_REWRITE_MAX] = { false };
 	size_t blocked = 0, done = 0;
 	enum err e = ERR_OK;
 
 	for (size_t i = 0; e == ERR_OK && i < count && blocked < REWRITE_BLOCKED_MAX; i++) {
-		if (outbox_rewrite(r->db, r->table, &rows[i], 1, clock_mono_us() + REWRITE_ONE_US) == ERR_OK)
-			done++;
+		size_t n = 0;
+
+		for (size_t k = i; !tried[i] && k < count; k++) {
+			if (k != i && !slice_eq(rows[k].key, rows[i].key))
+				continue;
+			same[n++] = rows[k];
+			tried[k] = k != i;
+		}
+		if (n == 0)
+			continue;
+		if (outbox_rewrite(r->db, r->table, same, n, clock_mono_us() + REWRITE_ONE_US) == ERR_OK)
+			done += n;
 		else
 			blocked++;
 		e = relay_keep_session(r);

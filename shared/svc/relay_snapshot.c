@@ -8,12 +8,13 @@
 #include <time.h>
 
 #include "shared/base/log.h"
-#include "shared/svc/relay_parts.h"
+#include "shared/svc/relay_steps.h"
 
 #define CHUNK_ROWS 100
 #define CHUNK_DEADLINE_US 3000000
 #define DEPTH_EVERY_US 2000000
 #define FLOW_WAIT_MS 100
+#define RETRY_MS 200
 #define END_WAIT_US 10000000
 #define SWEEP_REPLY_MS 2000
 
@@ -79,6 +80,13 @@ static void pace(struct relay *r, const struct round *k)
 	}
 }
 
+static void pause_round(struct relay *r)
+{
+	pthread_mutex_lock(&r->lock);
+	wait_ms(r, RETRY_MS);
+	pthread_mutex_unlock(&r->lock);
+}
+
 static enum err copy_table(struct relay *r, struct round *k)
 {
 	uint64_t order = 0;
@@ -89,6 +97,13 @@ static enum err copy_table(struct relay *r, struct round *k)
 		if (!await_flow(r, k))
 			return ERR_NOT_LEADER;
 		e = outbox_snapshot_chunk(r->db, r->table, clock_mono_us() + CHUNK_DEADLINE_US, CHUNK_ROWS, &order, &count);
+		if (e != ERR_OK) { /* most of all a row that somebody holds locked: the rows so far need not be copied again */
+			log_debug("relay.chunk", "topic=%s reason=%s", r->topic->name, err_name(e));
+			pause_round(r);
+			e = ERR_OK;
+			count = CHUNK_ROWS;
+			continue;
+		}
 		k->rows += count;
 		relay_wake(r);
 		pace(r, k);
@@ -172,6 +187,8 @@ static void run_round(struct relay *r, struct round *k)
 	if (e != ERR_OK) {
 		log_info("relay.round_abandoned", "topic=%s rows=%llu reason=%s", r->topic->name, (unsigned long long)k->rows,
 			 err_name(e));
+		if (goes_on(r, k))
+			pause_round(r); /* the wish is still there */
 		return;
 	}
 	clear_wish(r, k);

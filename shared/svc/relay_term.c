@@ -11,7 +11,7 @@
 
 #include "shared/base/log.h"
 #include "shared/io/jdoc.h"
-#include "shared/svc/relay_parts.h"
+#include "shared/svc/relay_steps.h"
 
 #define TOPIC_TIMEOUT_MS 2000
 #define TAIL_FIRST 2000      /* records looked back at first for a mark; ten times as many each further time */
@@ -179,6 +179,7 @@ static enum err settle_floor(struct relay *r, const struct tail *tails)
 			floor = tails[p].version + 1;
 	}
 	r->floor = floor;
+	r->end_floor = floor;
 	r->highest = floor;
 	return outbox_floor(r->session, floor);
 }

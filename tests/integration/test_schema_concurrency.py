@@ -19,8 +19,9 @@ ROUNDS = 80
 USERS, ITEMS = (1, 2, 3), (1, 2, 3, 4)
 PASSING = {DEADLOCK, LOCK_TIMEOUT, DUPLICATE_KEY}
 
-SET = ("INSERT INTO alarm (item_id, user_id, created) VALUES (%s, %s, UTC_TIMESTAMP(6))"
-       " ON DUPLICATE KEY UPDATE created = created")
+# Not INSERT … ON DUPLICATE KEY UPDATE: see test_generated_ids_may_collide.
+INSERT = "INSERT INTO alarm (item_id, user_id, created) VALUES (%s, %s, UTC_TIMESTAMP(6))"
+TOUCH = "UPDATE alarm SET created = created WHERE user_id = %s AND item_id = %s"
 UNSET = "DELETE FROM alarm WHERE user_id = %s AND item_id = %s"
 TOMBSTONE = ("INSERT INTO outbox (aggregatetype, aggregateid, type, payload, created)"
              " VALUES ('alarm', %s, 'deleted', NULL, UTC_TIMESTAMP(6))")
@@ -65,8 +66,11 @@ def side_by_side(schema, *tasks):
 
 
 def attempt(session, work):
-    """One transaction; tried again after a deadlock. Returns what <work> returned, or None for a duplicate key."""
-    for _ in range(100):
+    """Calls <work> in a transaction, which it may end itself; after a deadlock again, a little later each time.
+
+    Returns what <work> returned, or None when it met a duplicate key.
+    """
+    for number in range(100):
         session.connection.begin()
         try:
             result = work()
@@ -78,15 +82,24 @@ def attempt(session, work):
                 raise
             if error.args[0] == DUPLICATE_KEY:
                 return None
+        time.sleep(random.uniform(0, 0.001 * min(number, 20)))    # two that meet again and again must part
     raise AssertionError("100 deadlocks in a row")
 
 
 # --- the alarm service's writes ------------------------------------------------------------------
 
 def set_alarm(session, user, item):
-    """Returns the version and state that the service would report."""
-    session(SET, item, user)
-    return session.version(), f"{user}:{item}", "changed"
+    """Each statement is a transaction. Returns the version, key and state that the service would report."""
+    session.connection.commit()
+    session("SET @outbox_id = NULL")
+    for _ in range(100):
+        try:
+            session(INSERT, item, user)
+        except pymysql.err.IntegrityError:
+            session(TOUCH, user, item)    # no version: it was deleted in between, or an id collided
+        if session.version():
+            return session.version(), f"{user}:{item}", "changed"
+    raise AssertionError("neither there nor not there, 100 times in a row")
 
 
 def unset_alarm(session, user, item):
@@ -236,12 +249,24 @@ def test_versions_of_a_key_follow_the_order_of_commits(schemas):
     assert sum(final.values()) > WRITERS * ROUNDS
 
 
+def test_generated_ids_may_collide(schemas):
+    """A new alarm may get an id that exists: the servers do that beside INSERT IGNORE … SELECT into a table whose
+    triggers generate ids too. ON DUPLICATE KEY UPDATE would then touch that other alarm and report success.
+    """
+    session = schemas["alarm"].create().connect()
+    mark = session.mark()
+    session("SET insert_id = 1")
+    version, _, _ = set_alarm(session, 9, 9)
+    assert [row[:3] for row in session.since(mark)] == [(version, "9:9", "changed")]
+    assert session("SELECT COUNT(*) FROM alarm WHERE user_id = 9 AND item_id = 9") == ((1,),)
+
+
 def test_a_delete_of_nothing_waits_for_an_insert_that_is_not_committed(schemas):
     """Else the tombstone could get the higher version although the alarm is there in the end, or the reverse."""
     schema = schemas["alarm"].create()
     first, second = schema.connect(), schema.connect()
     first.connection.begin()
-    first(SET, 8, 1)
+    first(INSERT, 8, 1)
     inserted = first.version()
     second("SET SESSION innodb_lock_wait_timeout = 1")
     second.connection.begin()
@@ -264,7 +289,7 @@ def test_an_insert_waits_for_a_delete_of_nothing_that_is_not_committed(schemas):
     first.connection.begin()
     tombstone, _, _ = unset_alarm(first, 1, 8)
     with pytest.raises(pymysql.MySQLError) as refused:
-        second(SET, 8, 1)
+        second(INSERT, 8, 1)
     assert refused.value.args[0] == LOCK_TIMEOUT
     first.connection.commit()
     assert set_alarm(second, 1, 8)[0] > tombstone

@@ -1,5 +1,6 @@
 """One private copy of the whole shop, driven through deploy/stack: own folder, own ports."""
 
+import itertools
 import os
 import random
 import re
@@ -95,6 +96,7 @@ class Stack:
         self.environ.update(MOA_VAR=str(self.folder), MOA_PORT_OFFSET=str(self.offset), MOA_BUILD=str(self.build))
         self.expected_alive = set()
         self.seconds = []
+        self.numbers = itertools.count(2)
         self._admin_account = {}
 
     # --- parts -------------------------------------------------------------------------------
@@ -109,7 +111,9 @@ class Stack:
         return done
 
     def up(self):
-        self.run("up", timeout_s=180)
+        """Starts all that does not run. A part that goes on trying after 30 s is given as long once more."""
+        if self.run("up", check=False, timeout_s=180).returncode != 0:
+            self.run("up", timeout_s=180)
         self.expected_alive = set(PARTS)
 
     def down(self, remove=False):
@@ -176,7 +180,7 @@ class Stack:
     def second(self, name, **settings):
         """Starts a second instance of service <name> on ports of its own and waits for its admin port."""
         port, admin = self._spare_ports(SERVICE_PORT[name], 2)
-        number = len(self.seconds) + 2
+        number = next(self.numbers)   # one log and one spool each, also after end_seconds()
         environ = {**self.environ, **self.settings(name), "PORT": str(port), "ADMIN_PORT": str(admin),
                    "SPOOL_DIR": str(self.folder / "spool" / f"{name}.{number}"), **settings}
         Path(environ["SPOOL_DIR"]).mkdir(parents=True, exist_ok=True)

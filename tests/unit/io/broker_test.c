@@ -1,6 +1,8 @@
 /* broker_test.c - producer, consumer and topics against a real Kafka, whose address is in TEST_KAFKA_BROKERS.
  *
  * Topics have random names and are left behind, in a server that is thrown away.
+ *
+ * For the thread sanitizer, see tests/unit/support/c11_threads.c. link: -Wl,-u,thrd_create
  */
 #include "tests/unit/io/broker_fixture.h"
 

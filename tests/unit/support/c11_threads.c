@@ -1,7 +1,8 @@
 /* c11_threads.c - under the thread sanitizer only: C11 threads, which it does not know, as POSIX threads, which it does.
  *
  * librdkafka is built on C11 threads: without this its threads end in a crash of the sanitizer. In glibc mtx_t and cnd_t hold
- * the same as pthread_mutex_t and pthread_cond_t, so the functions can stand for each other one by one.
+ * the same as pthread_mutex_t and pthread_cond_t, so the functions can stand for each other one by one. A test that
+ * makes a client of Kafka brings this file in with "-Wl,-u,thrd_create", as nothing names it.
  */
 #if defined(__SANITIZE_THREAD__)
 #define UNDER_TSAN 1

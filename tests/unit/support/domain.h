@@ -84,7 +84,7 @@ void domain_topic_delete(struct domain *d);
 void domain_produce(struct domain *d, int32_t partition, const char *key, const char *value, const char *type, uint64_t version);
 /* A mark of <log> to each partition. */
 void domain_marks(struct domain *d, const char *log);
-void domain_ends(struct domain *d, uint64_t begin, uint64_t version);
+void domain_ends(struct domain *d, const char *log, uint64_t begin, uint64_t version);
 
 struct relay_options domain_relay(struct domain *d, struct view *own);
 uint64_t domain_counter(struct domain *d, const char *name); /* its value; labels ignored, sum of all */

@@ -142,13 +142,13 @@ void domain_marks(struct domain *d, const char *log)
 		domain_produce(d, p, EVENT_MARK, value, "mark", 1);
 }
 
-void domain_ends(struct domain *d, uint64_t begin, uint64_t version)
+void domain_ends(struct domain *d, const char *log, uint64_t begin, uint64_t version)
 {
 	char text[EVENT_VERSION_LEN + 1];
 
 	event_version_text(begin, text);
 	for (int32_t p = 0; p < DOMAIN_PARTITIONS; p++)
-		domain_produce(d, p, EVENT_END, arena_printf(d->arena, "{\"begin\":\"%s\"}", text).ptr, "end", version);
+		domain_produce(d, p, EVENT_END, arena_printf(d->arena, "{\"log\":\"%s\",\"begin\":\"%s\"}", log, text).ptr, "end", version);
 }
 
 /* ---- deleting: the one request of Kafka's protocol that the services never need ---- */

@@ -13,7 +13,7 @@
 #include "shared/svc/relay.h"
 #include "tests/unit/support/domain.h"
 
-#define SOON_MS 20000 /* the test's machine may be slow */
+#define SOON_MS 40000 /* the test's machine may be slow */
 #define DRAIN_MS 10000
 
 struct fixture {

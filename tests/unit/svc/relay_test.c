@@ -48,7 +48,7 @@ static void test_first_start(void **state)
 	last = last_of(f, "5:5");
 	assert_null(last.value.ptr);
 	assert_true(slice_eq(last.type, SLICE_LIT("deleted")));
-	assert_int_equal(domain_topic_count(&f->d, EVENT_KIND_END), DOMAIN_PARTITIONS);
+	assert_true(domain_topic_count(&f->d, EVENT_KIND_END) >= DOMAIN_PARTITIONS);
 	UNTIL(SOON_MS, (view_state_get(f->own, &st), st.fresh));
 	assert_int_equal(view_divergences(f->own), 0);
 }
@@ -162,13 +162,15 @@ static void test_end_of_an_older_term_is_dropped(void **state)
 	struct fixture *f = *state;
 	int64_t deadline_us = clock_mono_us() + 5000000;
 	uint64_t begin;
+	size_t ends;
 
 	assert_int_equal(outbox_snapshot_begin(f->d.sql, &f->d.table, deadline_us, &begin), ERR_OK);
 	start_and_settle(f);
+	ends = domain_topic_count(&f->d, EVENT_KIND_END);
 	deadline_us = clock_mono_us() + 5000000;
 	assert_int_equal(outbox_snapshot_end(f->d.sql, &f->d.table, deadline_us, begin), ERR_OK);
 	UNTIL(SOON_MS, domain_number(&f->d, "SELECT COUNT(*) FROM outbox") == 0);
-	assert_int_equal(domain_topic_count(&f->d, EVENT_KIND_END), DOMAIN_PARTITIONS); /* of the first snapshot */
+	assert_int_equal(domain_topic_count(&f->d, EVENT_KIND_END), ends);
 }
 
 /* ---- nothing is lost ---- */
