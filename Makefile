@@ -12,7 +12,7 @@ PYTHON := /usr/bin/python3
 include mk/variant.mk
 include mk/rules.mk
 
-.PHONY: all run stop test test-all unit coverage integration lint fuzz fuzz-programs bench bench-fresh help clean
+.PHONY: all run stop test test-all unit coverage integration lint fuzz fuzz-programs bench bench-fresh bench-rebuild bench-idle bench-reads help clean
 
 all: $(PROGRAMS:%=$(B)/%) compile_commands.json ## build all programs
 
@@ -58,7 +58,19 @@ bench: $(BENCH_PROGRAMS)
 
 bench-fresh: all bench ## how long a commit takes to be visible at the neighbours
 	@deploy/install run kafka test
-	tests/bench/fresh
+	tests/bench/fresh $(ARGS)
+
+bench-rebuild: all bench ## how fast an emptied Redis is filled again
+	@deploy/install run kafka test
+	tests/bench/rebuild $(ARGS)
+
+bench-idle: all ## memory of each service with nothing to do
+	@deploy/install run kafka test
+	tests/bench/idle $(ARGS)
+
+bench-reads: all ## requests a second and latency of item_svc
+	@deploy/install run kafka test bench
+	tests/bench/reads $(ARGS)
 
 clean: ## remove what was built; downloads and data stay
 	rm -rf build compile_commands.json

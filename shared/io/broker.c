@@ -450,6 +450,7 @@ struct broker_consumer {
 	bool *started;           /* per partition */
 	int32_t partitions;
 	atomic_bool is_gone;     /* the topic or a partition, to be told when all before it was handed out */
+	int64_t failed_us;       /* log_every() */
 	/* messages[0..handed) are with the caller until release, [handed..count) wait for the next call. */
 	rd_kafka_message_t **messages;
 	size_t handed;
@@ -620,10 +621,11 @@ static enum broker_event event_of(struct broker_consumer *c, rd_kafka_message_t 
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
 		return BROKER_GONE;
 	case RD_KAFKA_RESP_ERR__FATAL:
-	case RD_KAFKA_RESP_ERR__BAD_MSG: /* librdkafka would go on behind the damaged record: nothing is skipped in silence */
+	case RD_KAFKA_RESP_ERR__BAD_MSG: /* damaged in the log or on the way; it would be fetched again without end */
 	case RD_KAFKA_RESP_ERR_INVALID_MSG:
-		log_error("broker.failed", "topic=%s partition=%d text=%s", c->name, (int)m->partition,
-			  LOG_Q(slice_str(rd_kafka_message_errstr(m))));
+		if (log_every(&c->failed_us, LOG_PERIOD_MS))
+			log_error("broker.failed", "topic=%s partition=%d text=%s", c->name, (int)m->partition,
+				  LOG_Q(slice_str(rd_kafka_message_errstr(m))));
 		return BROKER_FAILED;
 	default: /* it tries again by itself */
 		log_debug("broker.retry", "topic=%s partition=%d err=%s", c->name, (int)m->partition, rd_kafka_err2name(m->err));

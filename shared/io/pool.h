@@ -33,7 +33,8 @@ struct pool *pool_create(const struct pool_spec *spec);
 /* Blocks until a running open() or ping() is over. */
 void pool_free(struct pool **p); /* all connections must have been released */
 
-/* ERR_OK and a connection, ERR_UNAVAILABLE (down, or still suspect at the deadline), or ERR_BUSY (none free before <deadline_us>, monotonic). Any thread. */
+/* ERR_OK and a connection, ERR_UNAVAILABLE (down, or still suspect at the deadline), or ERR_BUSY (none free before
+ * <deadline_us>, monotonic). Any thread. */
 enum err MUST_CHECK pool_acquire(struct pool *p, int64_t deadline_us, void **conn);
 /* <healthy> false: the connection is closed and the pool becomes suspect (unless the connection is older than the
  * last suspicion). Sets *conn to NULL. Any thread. */

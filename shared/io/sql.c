@@ -10,7 +10,6 @@
 #include "shared/io/sql_conn.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <mysql.h>
 #include <pthread.h>
@@ -428,13 +427,14 @@ static bool connect_library(struct sql_conn *c, const struct sql_address *a, str
 	return c->fd >= 0;
 }
 
-/* Whatever the server's defaults are, every session behaves alike. */
+/* Whatever the server's defaults are, every session behaves alike. The server ends one that is silent for 5 s, and with it its
+ * locks: those of a frozen process must not stop the others. (Idle connections of the pool are pinged every second.) */
 static bool set_session(struct sql_conn *c, struct sql_refusal *why)
 {
 	static const char *const settings[] = {
 		"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
 		"SET SESSION autocommit = 1, time_zone = '+00:00', innodb_lock_wait_timeout = 1,"
-		" sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+		" wait_timeout = 5, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
 	};
 
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {

@@ -170,9 +170,11 @@ static enum err meaning(unsigned number)
 	}
 }
 
+/* "Interrupted" is what MySQL says when the connection is killed; MariaDB says "killed". */
 static bool ends_session(unsigned number)
 {
-	return number == SERVER_SHUTDOWN || number == SERVER_KILLED || number == SERVER_IDLE_TIMEOUT;
+	return number == SERVER_SHUTDOWN || number == SERVER_KILLED || number == SERVER_INTERRUPTED ||
+	       number == SERVER_IDLE_TIMEOUT;
 }
 
 static enum err lost(struct sql_conn *c, unsigned number, bool harmless)

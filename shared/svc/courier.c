@@ -37,7 +37,7 @@ struct courier {
 	struct logident *ident;
 	struct arena *arena;      /* of one batch */
 	enum err report;          /* the first report of the batch that was no success */
-	bool empty;               /* the last read found nothing */
+	bool drained;             /* a read that began after the halt found nothing */
 	int64_t saved_us;
 	int64_t warned_us;
 	uint64_t dropped_seen, damaged_seen;
@@ -188,6 +188,7 @@ static void show_spool(struct courier *c)
 static enum err step(struct courier *c)
 {
 	struct slice records[BATCH_MAX];
+	bool halting = halt_asked(&c->halt);
 	size_t count = 0;
 	enum err e = need_ident(c);
 
@@ -196,10 +197,10 @@ static enum err step(struct courier *c)
 	if (e != ERR_OK)
 		return e;
 	arena_reset(c->arena);
-	e = spool_read(c->spool, c->arena, records, BATCH_MAX, &count, halt_asked(&c->halt) ? 0 : IDLE_MS);
+	e = spool_read(c->spool, c->arena, records, BATCH_MAX, &count, halting ? 0 : IDLE_MS);
 	if (e != ERR_OK)
 		return e;
-	c->empty = count == 0;
+	c->drained = halting && count == 0;
 	if (count > 0) {
 		e = deliver(c, records, count);
 		if (e != ERR_OK) {
@@ -223,7 +224,7 @@ static bool goes_on(struct courier *c, enum err last)
 {
 	if (!halt_asked(&c->halt))
 		return true;
-	return last == ERR_OK && !c->empty && clock_mono_us() < atomic_load(&c->drain_until_us);
+	return last == ERR_OK && !c->drained && clock_mono_us() < atomic_load(&c->drain_until_us);
 }
 
 static void *courier_run(void *arg)
@@ -272,7 +273,6 @@ struct courier *courier_start(struct service *s, const struct courier_spec *spec
 	c->service = s;
 	c->spec = spec;
 	c->spool = spool;
-	c->empty = true;
 	c->ident = logident_create(spec->topic);
 	c->arena = arena_create(ARENA_BYTES, ARENA_LIMIT_BYTES);
 	halt_init(&c->halt);

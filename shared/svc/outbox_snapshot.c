@@ -6,10 +6,12 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "shared/base/clock.h"
 #include "shared/svc/event.h"
 #include "shared/svc/outbox.h"
 
 #define STATEMENT_MS 2000
+#define LOCK_WAIT_MS 1200 /* how long the server waits for a lock, and a little more */
 #define ARENA_BYTES 65536
 #define ARENA_LIMIT (64 << 20)
 
@@ -60,6 +62,7 @@ enum err outbox_snapshot_end(struct sql_db *db, const struct owned_table *t, int
 
 struct chunk {
 	const struct owned_table *t;
+	int64_t deadline_us;
 	uint64_t after;
 	size_t limit;
 	uint64_t last;  /* out, as of the run that was committed */
@@ -95,6 +98,12 @@ static enum err chunk_body(struct sql_conn *c, void *ctx)
 	struct slice text;
 	enum err e;
 
+	/* The server gives up waiting for a lock after a second. It must be the one that does: a missed deadline would break the
+	 * connection, and the pool would think that the database is away. */
+	if (clock_left_ms(k->deadline_us) < LOCK_WAIT_MS) {
+		arena_free(&a);
+		return ERR_BUSY;
+	}
 	sql_set_statement_ms(c, STATEMENT_MS);
 	e = sql_run(c, k->t->chunk_sql, args, 2, a, &r);
 	if (e == ERR_OK && r.count > 0) {
@@ -111,7 +120,7 @@ static enum err chunk_body(struct sql_conn *c, void *ctx)
 enum err outbox_snapshot_chunk(struct sql_db *db, const struct owned_table *t, int64_t deadline_us, size_t limit, uint64_t *order,
 			       size_t *count)
 {
-	struct chunk k = { .t = t, .after = *order, .last = *order, .limit = limit };
+	struct chunk k = { .t = t, .deadline_us = deadline_us, .after = *order, .last = *order, .limit = limit };
 	enum err e = sql_transaction(db, deadline_us, chunk_body, &k);
 
 	if (e == ERR_OK)

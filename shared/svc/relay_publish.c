@@ -117,13 +117,17 @@ static size_t first_failure(const struct outgoing *out, size_t from, size_t coun
 	return from;
 }
 
-enum err relay_publish(struct relay *r, struct outgoing *out, size_t count)
+/* The own copy takes <rows> while the records are on their way: once, whatever becomes of them. */
+static enum err publish_beside_own(struct relay *r, struct outgoing *out, size_t count, const struct outbox_row *rows,
+				   size_t row_count)
 {
 	size_t from = 0;
 	enum err e = ERR_OK;
 
 	while (e == ERR_OK) {
 		send_all(r, out, from, count);
+		relay_own_apply(r, rows, row_count);
+		row_count = 0;
 		e = await_reports(r);
 		from = first_failure(out, from, count);
 		if (e == ERR_OK && from == count) {
@@ -140,6 +144,11 @@ enum err relay_publish(struct relay *r, struct outgoing *out, size_t count)
 		}
 	}
 	return e;
+}
+
+enum err relay_publish(struct relay *r, struct outgoing *out, size_t count)
+{
+	return publish_beside_own(r, out, count, NULL, 0);
 }
 
 /* ---- what is published ---- */
@@ -236,9 +245,8 @@ enum err relay_publish_rows(struct relay *r, struct outbox_row *rows, size_t cou
 		}
 		out[n++] = (struct outgoing){ .event = ev, .partition = topic_partition(r->topic, ev.key) };
 	}
-	relay_own_apply(r, rows, count);
 	if (e == ERR_OK)
-		e = relay_publish(r, out, n);
+		e = publish_beside_own(r, out, n, rows, count);
 	if (e != ERR_OK)
 		return e;
 	r->flight_count = 0;

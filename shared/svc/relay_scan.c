@@ -206,11 +206,13 @@ enum err relay_rewrite(struct relay *r, const struct outbox_row *rows, size_t co
 	for (size_t i = 0; e == ERR_OK && i < count; i += OUTBOX_REWRITE_MAX) {
 		size_t n = count - i < OUTBOX_REWRITE_MAX ? count - i : OUTBOX_REWRITE_MAX;
 
-		if (outbox_rewrite(r->db, r->table, rows + i, n, clock_mono_us() + REWRITE_BATCH_US) == ERR_OK)
+		/* A batch that was given up may hold its other keys locked for a second more: no second one before all went well. */
+		if (!r->keys_locked && outbox_rewrite(r->db, r->table, rows + i, n, clock_mono_us() + REWRITE_BATCH_US) == ERR_OK)
 			e = relay_keep_session(r);
 		else
 			e = rewrite_singly(r, rows + i, n, left);
 	}
+	r->keys_locked = *left > left_before;
 	counter_add(r->rewritten, count - (*left - left_before));
 	return e;
 }

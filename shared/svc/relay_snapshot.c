@@ -14,7 +14,7 @@
 #define CHUNK_DEADLINE_US 3000000
 #define DEPTH_EVERY_US 2000000
 #define FLOW_WAIT_MS 100
-#define RETRY_MS 200
+#define RETRY_MS 1000 /* a chunk that waits for one lock holds others: leave the writers time in between */
 #define END_WAIT_US 10000000
 #define SWEEP_REPLY_MS 2000
 

@@ -10,12 +10,21 @@
 #include "shared/base/clock.h"
 #include "shared/svc/view_store.h"
 
+/* How far the monitor has seen a partition come. */
+struct seen {
+	int64_t next;
+	char log[CLOCK_UUID_LEN + 1];
+	int64_t mark_us;
+};
+
 struct view {
 	const struct view_spec *spec;
 	struct resp_db *db;
+	pthread_mutex_t lock;     /* of <seen> */
+	struct seen seen[TOPIC_PARTITIONS_MAX];
 	/* Over all partitions, as the monitor saw them last. */
 	_Atomic bool loaded;
-	_Atomic bool in_log;      /* each partition was loaded from the log that it now reads */
+	_Atomic bool in_log;      /* each partition was loaded from the log that it now reads, and did not go back */
 	_Atomic int64_t mark_us;  /* the oldest */
 	_Atomic uint64_t divergences;
 };
@@ -29,11 +38,13 @@ struct view *view_create(const struct view_spec *spec, struct resp_db *db)
 		abort();
 	v->spec = spec;
 	v->db = db;
+	pthread_mutex_init(&v->lock, NULL);
 	return v;
 }
 
 void view_free(struct view **v)
 {
+	pthread_mutex_destroy(&(*v)->lock);
 	free(*v);
 	*v = NULL;
 }
@@ -80,14 +91,45 @@ static bool loaded_from_present_log(const struct view_position *p)
 	return p->loaded != 0 && p->log[0] != '\0' && strcmp(p->log, p->loaded_log) == 0;
 }
 
+/* Whether Redis was rolled back and its consumer has not caught up yet: then position and mark are both behind what was
+ * seen. The position alone goes back when a log is read anew, the mark alone when a clock was set back. */
+static bool went_back(struct view *v, int32_t p, const struct view_position *now)
+{
+	const struct seen *s = &v->seen[p];
+	bool back;
+	int order;
+
+	pthread_mutex_lock(&v->lock);
+	order = strcmp(now->log, s->log);
+	back = now->mark_us < s->mark_us && (order < 0 || (order == 0 && now->next < s->next));
+	pthread_mutex_unlock(&v->lock);
+	return back;
+}
+
+/* Notes how far a partition is. One that is not loaded starts anew. */
+static void note_seen(struct view *v, int32_t p, const struct view_position *now)
+{
+	struct seen *s = &v->seen[p];
+
+	pthread_mutex_lock(&v->lock);
+	s->next = now->next;
+	s->mark_us = now->loaded != 0 ? now->mark_us : 0;
+	memcpy(s->log, now->log, sizeof(s->log));
+	pthread_mutex_unlock(&v->lock);
+}
+
 void view_observe(struct view *v, const struct view_position *positions)
 {
 	bool loaded = positions != NULL, in_log = loaded;
 	int64_t mark_us = INT64_MAX;
 
 	for (int32_t p = 0; positions != NULL && p < v->spec->topic->partitions; p++) {
+		bool back = positions[p].loaded != 0 && went_back(v, p, &positions[p]);
+
+		if (!back)
+			note_seen(v, p, &positions[p]);
 		loaded = loaded && positions[p].loaded != 0;
-		in_log = in_log && loaded_from_present_log(&positions[p]);
+		in_log = in_log && !back && loaded_from_present_log(&positions[p]);
 		if (positions[p].mark_us < mark_us)
 			mark_us = positions[p].mark_us;
 	}
@@ -114,13 +156,12 @@ void view_state_get(const struct view *v, struct view_state *out)
 	state_from(atomic_load(&w->loaded), atomic_load(&w->in_log), atomic_load(&w->mark_us), out);
 }
 
-/* The view's state made worse by what this request saw of one partition. */
-static void state_join(const struct view *v, const struct view_position *p, struct view_state *st)
+/* The view's state made worse by what this request saw of partition <n>. */
+static void state_join(struct view *v, int32_t n, const struct view_position *p, struct view_state *st)
 {
 	struct view_state seen;
 
-	(void)v;
-	state_from(p->loaded != 0, loaded_from_present_log(p), p->mark_us, &seen);
+	state_from(p->loaded != 0, loaded_from_present_log(p) && !went_back(v, n, p), p->mark_us, &seen);
 	st->loaded = st->loaded && seen.loaded;
 	st->fresh = st->fresh && seen.fresh;
 	if (!st->loaded)
@@ -191,7 +232,7 @@ static enum err trip_end(struct trip *t)
 		if (t->e == ERR_OK)
 			t->e = view_position_parse(&r, &at);
 		if (t->e == ERR_OK)
-			state_join(t->v, &at, t->st);
+			state_join(t->v, p, &at, t->st);
 	}
 	if (t->c != NULL)
 		resp_release(&t->c);

@@ -2,7 +2,8 @@
 
     stack     one private stack for the session: own folder, own ports; nothing runs until something asks
     shop      the same stack with every part up and healthy and the sample data as it was at first (per module)
-    whole     like shop, for one test that breaks things: afterwards all is started, unpaused, healthy and right
+    whole     like shop, for one test that breaks things: afterwards all is started, unpaused, healthy and right;
+              item 50 is the last that the sample user visited
     fresh     a stack of its own for one test, with empty data and nothing running
     person    a user of the test's own, with a token, known everywhere; its rows are removed afterwards
     items     makes items of the test's own (by SQL), removed afterwards
@@ -11,7 +12,7 @@
 import pytest
 
 from support.initial import InitialData
-from support.shop import new_item, new_person, remove_item, remove_person, sample, settled
+from support.shop import new_item, new_person, remove_item, remove_person, sample, settled, visited_by_sample
 from support.stack import Stack
 
 
@@ -64,6 +65,7 @@ def shop(stack):
 def whole(shop):
     if shop.unhealthy():
         _bring_up(shop)
+    visited_by_sample(shop)
     yield shop
     shop.make_whole()
     shop.initial.restore()

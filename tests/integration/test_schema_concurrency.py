@@ -19,9 +19,10 @@ ROUNDS = 80
 USERS, ITEMS = (1, 2, 3), (1, 2, 3, 4)
 PASSING = {DEADLOCK, LOCK_TIMEOUT, DUPLICATE_KEY}
 
-# Not INSERT … ON DUPLICATE KEY UPDATE: see test_generated_ids_may_collide.
-INSERT = "INSERT INTO alarm (item_id, user_id, created) VALUES (%s, %s, UTC_TIMESTAMP(6))"
-TOUCH = "UPDATE alarm SET created = created WHERE user_id = %s AND item_id = %s"
+SET = ("INSERT INTO alarm (user_id, item_id, created) VALUES (%s, %s, UTC_TIMESTAMP(6))"
+       " ON DUPLICATE KEY UPDATE created = created")
+# Why the key: test_generated_ids_may_collide.
+WRITTEN = "SELECT id FROM outbox WHERE id = @outbox_id AND aggregateid = %s"
 UNSET = "DELETE FROM alarm WHERE user_id = %s AND item_id = %s"
 TOMBSTONE = ("INSERT INTO outbox (aggregatetype, aggregateid, type, payload, created)"
              " VALUES ('alarm', %s, 'deleted', NULL, UTC_TIMESTAMP(6))")
@@ -66,7 +67,7 @@ def side_by_side(schema, *tasks):
 
 
 def attempt(session, work):
-    """Calls <work> in a transaction, which it may end itself; after a deadlock again, a little later each time.
+    """Calls <work> in a transaction; after a deadlock again, a little later each time.
 
     Returns what <work> returned, or None when it met a duplicate key.
     """
@@ -82,24 +83,25 @@ def attempt(session, work):
                 raise
             if error.args[0] == DUPLICATE_KEY:
                 return None
+        except Again:
+            session.connection.rollback()
         time.sleep(random.uniform(0, 0.001 * min(number, 20)))    # two that meet again and again must part
     raise AssertionError("100 deadlocks in a row")
 
 
 # --- the alarm service's writes ------------------------------------------------------------------
 
+class Again(Exception):
+    """The transaction wrote something else than it was meant to: roll it back and try it again."""
+
+
 def set_alarm(session, user, item):
-    """Each statement is a transaction. Returns the version, key and state that the service would report."""
-    session.connection.commit()
-    session("SET @outbox_id = NULL")
-    for _ in range(100):
-        try:
-            session(INSERT, item, user)
-        except pymysql.err.IntegrityError:
-            session(TOUCH, user, item)    # no version: it was deleted in between, or an id collided
-        if session.version():
-            return session.version(), f"{user}:{item}", "changed"
-    raise AssertionError("neither there nor not there, 100 times in a row")
+    """Returns the version, key and state that the service would report."""
+    session(SET, user, item)
+    written = session(WRITTEN, f"{user}:{item}")
+    if not written:
+        raise Again
+    return written[0][0], f"{user}:{item}", "changed"
 
 
 def unset_alarm(session, user, item):
@@ -166,14 +168,15 @@ def assert_last_rows_are_the_table(session):
              session("SELECT id, item_id, user_id FROM alarm")}
     said = {key: (payload["id"], payload["item_id"], payload["user_id"])
             for key, (kind, payload) in newest.items() if kind == "changed"}
-    assert said == {key: row for key, row in table.items() if key in newest}
-    assert {key for key in table if key not in newest} == set()
+    assert said == table
 
 
-@pytest.mark.parametrize("others", [(), (insert_ignore, replace, move, delete_user, touch_all, upsert_all, insert_select)],
-                         ids=["service", "service and others"])
+OTHERS = (insert_ignore, replace, move, delete_user, touch_all, upsert_all, insert_select)
+
+
+@pytest.mark.parametrize("others", [(), OTHERS], ids=["service", "service and others"])
 def test_the_newest_version_of_each_key_is_its_final_state(schemas, others):
-    schema = schemas["alarm"].create()
+    schema = schemas["alarm"].reset()
     admin = schema.connect()
     admin("DELETE FROM alarm")
     admin("DELETE FROM outbox")
@@ -218,7 +221,7 @@ def test_the_newest_version_of_each_key_is_its_final_state(schemas, others):
 
 def test_versions_of_a_key_follow_the_order_of_commits(schemas):
     """Every committed change adds one to the price, so in version order a key's prices count up without a gap."""
-    schema = schemas["item"].create()
+    schema = schemas["item"].reset()
     admin = schema.connect()
     keys = (1, 2, 3, 4, 5)
     admin("UPDATE item SET price = 0")
@@ -251,22 +254,29 @@ def test_versions_of_a_key_follow_the_order_of_commits(schemas):
 
 def test_generated_ids_may_collide(schemas):
     """A new alarm may get an id that exists: the servers do that beside INSERT IGNORE … SELECT into a table whose
-    triggers generate ids too. ON DUPLICATE KEY UPDATE would then touch that other alarm and report success.
+    triggers generate ids too. ON DUPLICATE KEY UPDATE then touches that other alarm and reports success; the
+    outbox row tells.
     """
-    session = schemas["alarm"].create().connect()
+    session = schemas["alarm"].reset().connect()
     mark = session.mark()
+    session.connection.begin()
     session("SET insert_id = 1")
-    version, _, _ = set_alarm(session, 9, 9)
+    with pytest.raises(Again):
+        set_alarm(session, 9, 9)
+    session.connection.rollback()
+    assert session.since(mark) == []
+    session("SET insert_id = 1")
+    version, _, _ = attempt(session, lambda: set_alarm(session, 9, 9))
     assert [row[:3] for row in session.since(mark)] == [(version, "9:9", "changed")]
     assert session("SELECT COUNT(*) FROM alarm WHERE user_id = 9 AND item_id = 9") == ((1,),)
 
 
 def test_a_delete_of_nothing_waits_for_an_insert_that_is_not_committed(schemas):
     """Else the tombstone could get the higher version although the alarm is there in the end, or the reverse."""
-    schema = schemas["alarm"].create()
+    schema = schemas["alarm"].reset()
     first, second = schema.connect(), schema.connect()
     first.connection.begin()
-    first(INSERT, 8, 1)
+    first(SET, 1, 8)
     inserted = first.version()
     second("SET SESSION innodb_lock_wait_timeout = 1")
     second.connection.begin()
@@ -282,34 +292,35 @@ def test_a_delete_of_nothing_waits_for_an_insert_that_is_not_committed(schemas):
 
 
 def test_an_insert_waits_for_a_delete_of_nothing_that_is_not_committed(schemas):
-    schema = schemas["alarm"].create()
+    schema = schemas["alarm"].reset()
     first, second = schema.connect(), schema.connect()
     first("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     second("SET SESSION innodb_lock_wait_timeout = 1")
     first.connection.begin()
     tombstone, _, _ = unset_alarm(first, 1, 8)
     with pytest.raises(pymysql.MySQLError) as refused:
-        second(INSERT, 8, 1)
+        second(SET, 1, 8)
     assert refused.value.args[0] == LOCK_TIMEOUT
     first.connection.commit()
     assert set_alarm(second, 1, 8)[0] > tombstone
 
 
 @pytest.mark.parametrize("statement", [
-    "UPDATE alarm FORCE INDEX (PRIMARY) SET created = created WHERE id BETWEEN 2 AND 11 AND SLEEP(0.1) = 0",
-    "INSERT INTO alarm (item_id, user_id) SELECT id, 77 FROM ten WHERE SLEEP(0.1) = 0"])
+    "UPDATE alarm FORCE INDEX (PRIMARY) SET created = created WHERE id BETWEEN 2 AND 11 AND SLEEP(0.2) = 0",
+    "INSERT INTO alarm (item_id, user_id) SELECT id, 77 FROM ten WHERE SLEEP(0.2) = 0"])
 def test_a_long_statement_does_not_make_the_service_wait(schemas, statement):
     """Its counters must not stay locked until it ends (innodb_autoinc_lock_mode 2), nor rows that it leaves alone."""
-    schema = schemas["alarm"].create()
+    schema = schemas["alarm"].reset()
     admin = schema.connect()
-    admin("CREATE TABLE ten (id int PRIMARY KEY)")
-    admin("INSERT INTO ten VALUES " + ",".join(f"({number})" for number in range(1, 11)))
+    admin("CREATE TABLE IF NOT EXISTS ten (id int PRIMARY KEY)")
+    admin("REPLACE INTO ten VALUES " + ",".join(f"({number})" for number in range(1, 11)))
     ended = threading.Event()
 
     def bulk(session, _):
+        started = time.monotonic()
         try:
             session(statement)
-            return session.one("SELECT COUNT(*) FROM outbox WHERE aggregateid NOT LIKE '1:%'")
+            return time.monotonic() - started
         finally:
             ended.set()
 
@@ -321,6 +332,6 @@ def test_a_long_statement_does_not_make_the_service_wait(schemas, statement):
             waits.append(time.monotonic() - started)
         return waits
 
-    changed, waits = side_by_side(schema, bulk, service)
-    assert changed >= 8
-    assert len(waits) > 3 and max(waits) < 0.5, max(waits)
+    lasted, waits = side_by_side(schema, bulk, service)
+    assert lasted > 1.5, "the statement was not long"
+    assert max(waits) < lasted / 2

@@ -2,7 +2,7 @@
 --
 -- The account exists already. It may hold the whole schema (database images grant that), so everything
 -- goes first; this form of REVOKE succeeds also when there is nothing to take. Locking reads use LOCK IN
--- SHARE MODE, for which SELECT is enough; FOR UPDATE would ask for a right to write.
+-- SHARE MODE, for which SELECT is enough (MySQL: from 8.0.22); FOR UPDATE would ask for a right to write.
 --
 -- captured_events() tells the relay which triggers exist: 'DELETE,INSERT,UPDATE' when all do. To see a
 -- trigger takes the right to drop it, which a service does not get, so it asks this function.

@@ -106,6 +106,13 @@ def sample(stack):
     return Person(stack, 10, SAMPLE_TOKEN)
 
 
+def visited_by_sample(stack):
+    """Makes item 50 the sample user's last visit: a test that looks at item 50 again then changes nothing."""
+    person = sample(stack)
+    person.visit(50)
+    eventually(lambda: person.visit_ids()[:1] == [50], NEWS_S + GRACE_S, "the sample user's visit arrived")
+
+
 def new_person(stack, token=None):
     """Adds a user by SQL and waits until the neighbours know it. Its rows go with remove_person()."""
     number = next(_numbers)

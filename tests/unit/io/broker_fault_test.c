@@ -264,8 +264,9 @@ static void test_retried_errors(void **state)
 
 	rd_kafka_mock_push_request_errors(m->cluster, API_PRODUCE, 2, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
 					  RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT);
-	rd_kafka_mock_push_request_errors(m->cluster, API_FETCH, 2, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-					  RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
+	rd_kafka_mock_push_request_errors(m->cluster, API_FETCH, 4, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+					  RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,
+					  RD_KAFKA_RESP_ERR_UNKNOWN);
 	assert_int_equal(deliver(m->producer, &m->reports, "topic", &r).e, ERR_OK);
 	r = next_record(m->consumer);
 	assert_int_equal(r.offset, 0);

@@ -7,6 +7,7 @@
 /* Faults that a file system gives rarely. */
 static atomic_bool ftruncate_fails;
 static atomic_bool pread_fails;
+static struct spool *fill_during_pread; /* gets records 40 to 50 while the reader is in the file */
 int __real_ftruncate(int fd, off_t length);
 int __wrap_ftruncate(int fd, off_t length);
 ssize_t __real_pread(int fd, void *to, size_t len, off_t offset);
@@ -22,10 +23,35 @@ int __wrap_ftruncate(int fd, off_t length)
 
 ssize_t __wrap_pread(int fd, void *to, size_t len, off_t offset)
 {
+	struct spool *s = fill_during_pread;
+
+	fill_during_pread = NULL;
+	if (s != NULL)
+		append_range(s, 40, 51);
 	if (!pread_fails)
 		return __real_pread(fd, to, len, offset);
 	errno = EIO;
 	return -1;
+}
+
+/* The segment that is being read goes: what was seen of it is not handed out, as it was counted as lost. */
+static void test_dropped_while_it_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct spool *s = open_dir(f->dir, 10 * NUMBERED_BYTES, 40 * NUMBERED_BYTES);
+
+	append_range(s, 0, 40);
+	expect_range(f, s, 0, 4);
+	fill_during_pread = s;
+	assert_int_equal(read_some(f, s, 100), 51 - 20);
+	assert_int_equal(number_of(f->records[0]), 20);
+	assert_int_equal(stats_of(s).dropped, 6 + 10);
+	spool_rewind(s);
+	assert_int_equal(stats_of(s).dropped, 20);
+	expect_range(f, s, 20, 51);
+	spool_ack(s);
+	assert_int_equal(stats_of(s).records, 0);
+	spool_close(&s);
 }
 
 /* ---- a full disk ---- */
@@ -383,6 +409,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_unreadable),
+		TEST(test_dropped_while_it_is_read),
 		TEST(test_full_disk),
 		TEST(test_partial_write_is_taken_back),
 		TEST(test_partial_write_that_stays),

@@ -42,14 +42,19 @@ static bool ended(int fd, int timeout_ms)
 
 static void due_ones_are_shut(void **state)
 {
-	struct sql_watch late = { 0 }, soon = { 0 }, later = { 0 };
-	int a[2], b[2], c[2];
+	struct sql_watch late = { 0 }, soon = { 0 }, later = { 0 }, first = { 0 };
+	int a[2], b[2], c[2], d[2];
 	int64_t now = clock_mono_us();
 
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, d), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, a), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, b), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, c), 0);
 	sql_watchdog_arm(*state, &late, a[0], now + 3600L * 1000 * MS);
+	sql_watchdog_arm(*state, &first, d[0], now);
+	assert_true(ended(d[1], 5000)); /* so the thread runs, and waits for the late one now */
+	assert_true(sql_watchdog_disarm(*state, &first));
+	now = clock_mono_us();
 	sql_watchdog_arm(*state, &soon, b[0], now + 60 * MS); /* sooner than what the thread waits for */
 	sql_watchdog_arm(*state, &later, c[0], now + 90 * MS);
 	assert_true(ended(b[1], 5000));
@@ -64,6 +69,7 @@ static void due_ones_are_shut(void **state)
 		close(a[i]);
 		close(b[i]);
 		close(c[i]);
+		close(d[i]);
 	}
 }
 

@@ -85,7 +85,7 @@ void domain_open(struct domain *d, bool table)
 	d->sql = sql_db_create(&o, &why);
 	d->redis = resp_db_create(server_url("TEST_REDIS_URL"), 8, &why);
 	assert_true(sql_db_wait_up(d->sql, 10000) && resp_db_wait_up(d->redis, 10000));
-	assert_int_equal(sql_open(d->sql, &d->c), ERR_OK);
+	d->c = domain_session(d);
 	assert_int_equal(resp_open(d->redis, &d->r), ERR_OK);
 	resp_set_timeout_ms(d->r, 5000);
 	for (size_t i = 0; table && i < sizeof(tables) / sizeof(tables[0]); i++)
@@ -174,6 +174,15 @@ uint64_t domain_number(struct domain *d, const char *sql)
 	assert_int_equal(rows.count, 1);
 	assert_true(slice_to_u64(sql_cell(&rows, 0, 0), UINT64_MAX, &n));
 	return n;
+}
+
+struct sql_conn *domain_session(struct domain *d)
+{
+	struct sql_conn *c = NULL;
+
+	assert_int_equal(sql_open(d->sql, &c), ERR_OK);
+	run_sql(d, c, SLICE_LIT("SET SESSION wait_timeout = 600"));
+	return c;
 }
 
 /* ---- Redis ---- */

@@ -39,6 +39,9 @@ struct domain {
 void domain_open(struct domain *d, bool table);
 void domain_close(struct domain *d);
 
+/* A session of the test's own, that may be silent for long; closed with sql_close(). */
+struct sql_conn *domain_session(struct domain *d);
+
 /* Waits until <condition>, evaluated every 2 ms; fails the test after <ms>. */
 #define UNTIL(ms, condition)                                                     \
 	do {                                                                     \

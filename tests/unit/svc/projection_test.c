@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "shared/svc/monitor.h"
+#include "shared/svc/view_store.h"
 #include "tests/unit/support/domain.h"
 
 #define SOON_MS 40000
@@ -55,11 +56,14 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* As a new process would: it counts from 0. */
 static void start(struct fixture *f)
 {
-	const struct projection_options o = { .view = f->v, .redis = f->d.redis, .brokers = f->d.brokers, .instance = f->d.instance,
-					      .metrics = f->d.metrics };
+	struct projection_options o = { .view = f->v, .redis = f->d.redis, .brokers = f->d.brokers, .instance = f->d.instance };
 
+	metrics_free(&f->d.metrics);
+	f->d.metrics = metrics_create();
+	o.metrics = f->d.metrics;
 	f->p = projection_start(&o);
 }
 
@@ -156,7 +160,7 @@ static void test_resumes_where_it_was(void **state)
 	change(f, 1, 1, "newer", 20);
 	start(f);
 	UNTIL(SOON_MS, held_is(f, 1, 1, "newer"));
-	assert_int_equal(domain_counter(&f->d, "moa_view_rebuilds_total"), DOMAIN_PARTITIONS); /* the first time only */
+	assert_int_equal(domain_counter(&f->d, "moa_view_rebuilds_total"), 0);
 	assert_true(is_loaded_by(f, "0000000000000010"));
 }
 
@@ -291,6 +295,7 @@ static void test_redis_rolled_back(void **state)
 		assert_int_equal(resp_call(f->d.r, f->d.arena, words, 5, &r), ERR_OK);
 	}
 	assert_int_equal(domain_redis(&f->d, "EXEC").count, 2);
+	domain_marks(&f->d, LOG_A); /* whatever comes next finds out */
 	UNTIL(SOON_MS, held_is(f, 1, 2, "new") && held_is(f, 1, 1, "newer"));
 	assert_int_equal(domain_counter(&f->d, "moa_view_rebuilds_total"), DOMAIN_PARTITIONS);
 }

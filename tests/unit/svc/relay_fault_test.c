@@ -1,0 +1,254 @@
+/* relay_fault_test.c - the relay when sessions, databases, logs, Redis or Kafka go away under it. */
+#include "tests/unit/svc/relay_fixture.h"
+
+#include "shared/svc/outbox.h"
+#include "tests/unit/support/proxy.h"
+
+/* The UUID that the newest mark names. */
+static const char *marked_log(struct fixture *f)
+{
+	struct domain_record mark = last_of(f, EVENT_MARK);
+	struct slice text = slice_sub(mark.value, sizeof("{\"log\":\"") - 1, sizeof("{\"log\":\"") - 1 + CLOCK_UUID_LEN);
+
+	return text.len == CLOCK_UUID_LEN ? arena_copy(f->d.arena, text).ptr : "";
+}
+
+static void kill_leader(struct fixture *f)
+{
+	uint64_t id = domain_number(&f->d, "SELECT IS_USED_LOCK(CONCAT('moa.relay.', DATABASE()))");
+
+	domain_sql(&f->d, "KILL CONNECTION %llu", (unsigned long long)id);
+}
+
+static void test_session_killed(void **state)
+{
+	struct fixture *f = *state;
+
+	start_and_settle(f);
+	kill_leader(f);
+	domain_sql(&f->d, "INSERT INTO thing VALUES (1, 1, 'a')");
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_relay_elections_total") == 2);
+	assert_settles(f);
+}
+
+static uint64_t twin_elections(struct fixture *f)
+{
+	struct domain d = f->d;
+
+	d.metrics = f->twin_metrics;
+	return domain_counter(&d, "moa_relay_elections_total");
+}
+
+static void test_twin_takes_over(void **state)
+{
+	struct fixture *f = *state;
+
+	start_and_settle(f);
+	start_twin(f);
+	domain_sql(&f->d, "INSERT INTO thing VALUES (1, 1, 'a')");
+	assert_settles(f);
+	assert_int_equal(twin_elections(f), 0);
+	stop_relay(&f->relay);
+	domain_sql(&f->d, "INSERT INTO thing VALUES (2, 2, 'b')");
+	UNTIL(SOON_MS, twin_elections(f) == 1);
+	assert_settles(f);
+}
+
+/* The database was restored or replaced under the relay: what it has stored there is gone. */
+static void test_database_replaced(void **state)
+{
+	struct fixture *f = *state;
+
+	domain_sql(&f->d, "INSERT INTO thing VALUES (1, 1, 'a'), (2, 2, 'b')");
+	start_and_settle(f);
+	domain_sql(&f->d, "TRUNCATE thing"); /* unseen by triggers, as a restore is */
+	domain_sql(&f->d, "TRUNCATE relay_state");
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_relay_elections_total") == 2);
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") == 2);
+	UNTIL(SOON_MS, domain_held_is_table(&f->d));
+}
+
+static void test_topic_made_anew(void **state)
+{
+	struct fixture *f = *state;
+	const char *log_before;
+
+	domain_sql(&f->d, "INSERT INTO thing VALUES (1, 1, 'a'), (2, 2, 'b')");
+	start_and_settle(f);
+	UNTIL(SOON_MS, strlen(log_before = marked_log(f)) == CLOCK_UUID_LEN);
+	domain_topic_delete(&f->d);
+	domain_sql(&f->d, "INSERT INTO thing VALUES (3, 3, 'c')");
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") >= 2);
+	UNTIL(SOON_MS, domain_topic_is_table(&f->d));
+	UNTIL(SOON_MS, strcmp(marked_log(f), log_before) > 0);
+	/* Its end names the log that it is in. */
+	assert_true(slice_eq(slice_sub(last_of(f, EVENT_END).value, 8, 8 + CLOCK_UUID_LEN), slice_str(marked_log(f))));
+}
+
+static void test_own_copy_emptied(void **state)
+{
+	struct fixture *f = *state;
+	struct view_state st;
+
+	domain_sql(&f->d, "INSERT INTO thing VALUES (1, 1, 'a'), (2, 2, 'b')");
+	start_and_settle(f);
+	domain_redis(&f->d, "FLUSHALL");
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") == 2);
+	UNTIL(SOON_MS, domain_held_is_table(&f->d));
+	UNTIL(SOON_MS, (view_state_get(f->own, &st), st.fresh));
+	domain_sql(&f->d, "UPDATE thing SET name = 'a2' WHERE id = 1");
+	assert_settles(f);
+}
+
+/* A successor whose Redis lacks what was taken out of the outbox does not trust it. */
+static void test_own_copy_that_misses_something(void **state)
+{
+	struct fixture *f = *state;
+
+	start_and_settle(f);
+	for (int i = 1; i <= 9; i++)
+		domain_sql(&f->d, "INSERT INTO thing VALUES (%d, %d, 'n')", i, i);
+	assert_settles(f);
+	start_twin(f);
+	stop_relay(&f->relay);
+	for (int32_t p = 0; p < DOMAIN_PARTITIONS; p++) {
+		domain_redis(&f->d, "DEL m1:{%s:%d}:1", f->d.name, (int)p);
+		domain_redis(&f->d, "HSET m1:{%s:%d}:pos next 0", f->d.name, (int)p);
+	}
+	UNTIL(SOON_MS, domain_held_is_table(&f->d));
+}
+
+static void test_kafka_comes_late(void **state)
+{
+	struct fixture *f = *state;
+	struct relay_options o = domain_relay(&f->d, f->own);
+	const char *colon = strrchr(f->d.brokers, ':');
+	struct proxy *proxy = proxy_start("127.0.0.1", (uint16_t)strtoul(colon + 1, NULL, 10));
+	int64_t start_us = clock_mono_us();
+
+	proxy_set(proxy, PROXY_AWAY);
+	o.brokers = arena_printf(f->d.arena, "127.0.0.1:%u", (unsigned)proxy_port(proxy)).ptr;
+	f->relay = relay_create(&o);
+	relay_start(f->relay);
+	for (int i = 1; i <= 5; i++)
+		domain_sql(&f->d, "INSERT INTO thing VALUES (%d, %d, 'n')", i, i);
+	UNTIL(SOON_MS, clock_mono_us() - start_us > 2500000);
+	assert_int_equal(domain_number(&f->d, "SELECT COUNT(*) FROM outbox"), 5);
+	assert_int_equal(domain_counter(&f->d, "moa_relay_elections_total"), 0);
+	proxy_set(proxy, PROXY_PASS);
+	assert_settles(f);
+	stop_relay(&f->relay);
+	proxy_stop(&proxy);
+}
+
+static void test_stop_drains(void **state)
+{
+	struct fixture *f = *state;
+
+	start_and_settle(f);
+	domain_sql(&f->d, "INSERT INTO thing SELECT seq, seq %% 9 + 1, CONCAT('n', seq) FROM seq_1_to_1500");
+	stop_relay(&f->relay);
+	assert_int_equal(domain_number(&f->d, "SELECT COUNT(*) FROM outbox"), 0);
+	assert_true(domain_topic_is_table(&f->d));
+	assert_true(domain_held_is_table(&f->d));
+}
+
+/* A transaction that stays open over a key which the new leader should write anew holds up that key alone. */
+static void test_locked_key_at_election(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t marks;
+
+	domain_sql(&f->d, "INSERT INTO thing VALUES (1, 1, 'a'), (2, 2, 'b'), (3, 3, 'c')");
+	domain_sql_on(&f->d, f->other, "BEGIN");
+	domain_sql_on(&f->d, f->other, "SELECT * FROM thing WHERE id = 2 FOR UPDATE");
+	start(f);
+	UNTIL(SOON_MS, held_is(f, 1, 1, "a") && held_is(f, 3, 3, "c"));
+	domain_sql(&f->d, "INSERT INTO thing VALUES (4, 4, 'd')");
+	UNTIL(SOON_MS, held_is(f, 4, 4, "d"));
+	assert_null(domain_held(&f->d, 2, 2));
+	assert_int_equal(domain_counter(&f->d, "moa_relay_elections_total"), 1);
+	marks = domain_topic_count(&f->d, EVENT_KIND_MARK);
+	assert_int_equal(marks, 0); /* nobody may believe that everything is there */
+	domain_sql_on(&f->d, f->other, "ROLLBACK");
+	assert_settles(f);
+	UNTIL(SOON_MS, domain_topic_count(&f->d, EVENT_KIND_MARK) > 0);
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") >= 1);
+}
+
+/* A row that is locked holds a snapshot up, and does not make it begin again and again. */
+static void test_locked_row_in_a_snapshot(void **state)
+{
+	struct fixture *f = *state;
+	int64_t start_us;
+
+	domain_sql(&f->d, "INSERT INTO thing SELECT seq, seq %% 9 + 1, 'n' FROM seq_1_to_350");
+	start_and_settle(f);
+	domain_sql_on(&f->d, f->other, "BEGIN");
+	domain_sql_on(&f->d, f->other, "SELECT * FROM thing WHERE id = 340 FOR UPDATE");
+	relay_snapshot(f->relay);
+	start_us = clock_mono_us();
+	UNTIL(SOON_MS, clock_mono_us() - start_us > 4500000);
+	domain_sql_on(&f->d, f->other, "ROLLBACK");
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") == 2);
+	assert_settles(f);
+	assert_true(domain_counter(&f->d, "moa_relay_events_total") < 3 * 350 + 200); /* found, first snapshot, this one */
+}
+
+/* What can never be published is not in the way of what follows. */
+static void test_too_large_for_kafka(void **state)
+{
+	struct fixture *f = *state;
+
+	start_and_settle(f);
+	domain_sql(&f->d, "INSERT INTO outbox (aggregatetype, aggregateid, type, payload, created) VALUES ('thing', '1:1', 'changed',"
+			  " JSON_OBJECT('name', REPEAT('x', 1500000)), UTC_TIMESTAMP(6))");
+	domain_sql(&f->d, "INSERT INTO thing VALUES (2, 1, 'behind')");
+	UNTIL(SOON_MS, last_of(f, "1:2").key.ptr != NULL);
+	UNTIL(SOON_MS, domain_number(&f->d, "SELECT COUNT(*) FROM outbox") == 0);
+	assert_null(last_of(f, "1:1").key.ptr);
+}
+
+static enum err hide(struct slice payload, struct buf *out)
+{
+	if (slice_find(payload, '!') < payload.len)
+		return ERR_CORRUPT;
+	buf_add_str(out, "{\"hidden\":true}");
+	return ERR_OK;
+}
+
+static void test_topic_may_say_less_than_the_copy(void **state)
+{
+	struct fixture *f = *state;
+
+	f->d.table.publish = hide;
+	start_and_settle(f);
+	domain_sql(&f->d, "INSERT INTO thing VALUES (1, 1, 'secret'), (2, 1, 'bad!'), (3, 1, 'good')");
+	UNTIL(SOON_MS, last_of(f, "1:3").key.ptr != NULL);
+	assert_true(slice_eq(last_of(f, "1:1").value, SLICE_LIT("{\"hidden\":true}")));
+	assert_null(last_of(f, "1:2").key.ptr); /* undecodable: out of the way */
+	UNTIL(SOON_MS, held_is(f, 1, 1, "secret"));
+	UNTIL(SOON_MS, domain_number(&f->d, "SELECT COUNT(*) FROM outbox") == 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_session_killed),
+		TEST(test_twin_takes_over),
+		TEST(test_database_replaced),
+		TEST(test_topic_made_anew),
+		TEST(test_own_copy_emptied),
+		TEST(test_own_copy_that_misses_something),
+		TEST(test_kafka_comes_late),
+		TEST(test_stop_drains),
+		TEST(test_locked_key_at_election),
+		TEST(test_locked_row_in_a_snapshot),
+		TEST(test_too_large_for_kafka),
+		TEST(test_topic_may_say_less_than_the_copy),
+	};
+
+	return cmocka_run_group_tests_name("relay_fault", tests, NULL, NULL);
+}
