@@ -35,7 +35,7 @@ static enum err fake_sql(struct slice text, const struct sql_arg *args, struct a
 		db.tombstones++;
 		snprintf(db.tombstone, sizeof(db.tombstone), "%.*s", SLICE_ARG(args[0].text));
 		rows->insert_id = 77;
-	} else if (fake_is(text, "SELECT @outbox_id")) {
+	} else if (fake_is(text, "SELECT id FROM outbox WHERE id = @outbox_id")) {
 		fake_cells(a, rows, 1, 1, &db.version);
 	} else if (fake_is(text, "SELECT item_id FROM alarm")) {
 		assert_int_equal(args[0].u64, 10);

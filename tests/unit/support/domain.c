@@ -52,20 +52,20 @@ static const char *const tables[] = {
 	"DROP TABLE IF EXISTS thing, outbox, relay_position, relay_state",
 	"DROP FUNCTION IF EXISTS captured_events",
 	"CREATE TABLE thing (id int NOT NULL PRIMARY KEY, owner int NOT NULL, name varchar(64) NOT NULL) ENGINE=InnoDB",
-	"CREATE TABLE outbox (id bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, aggregatetype varchar(32) NOT NULL,"
+	("CREATE TABLE outbox (id bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, aggregatetype varchar(32) NOT NULL,"
 	" aggregateid varchar(64) NOT NULL, type varchar(32) NOT NULL, payload json NULL, created datetime(6) NOT NULL) ENGINE=InnoDB"
-	" CHARACTER SET utf8mb4",
-	"CREATE TABLE relay_position (topic varchar(64) NOT NULL, partition_id int NOT NULL,"
+	" CHARACTER SET utf8mb4"),
+	("CREATE TABLE relay_position (topic varchar(64) NOT NULL, partition_id int NOT NULL,"
 	" log_uuid char(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '', last_offset bigint NOT NULL DEFAULT -1,"
-	" own_next bigint unsigned NOT NULL DEFAULT 0, PRIMARY KEY (topic, partition_id)) ENGINE=InnoDB",
+	" own_next bigint unsigned NOT NULL DEFAULT 0, PRIMARY KEY (topic, partition_id)) ENGINE=InnoDB"),
 	"CREATE TABLE relay_state (name varchar(64) NOT NULL PRIMARY KEY, value varchar(255) NOT NULL) ENGINE=InnoDB",
 	"CREATE FUNCTION captured_events() RETURNS varchar(64) DETERMINISTIC RETURN 'DELETE,INSERT,UPDATE'",
-	"CREATE TRIGGER thing_insert AFTER INSERT ON thing FOR EACH ROW INSERT INTO outbox (aggregatetype, aggregateid, type, payload,"
-	" created) VALUES ('thing', CONCAT(NEW.owner, ':', NEW.id), 'changed', " PAYLOAD("NEW.") ", UTC_TIMESTAMP(6))",
-	"CREATE TRIGGER thing_update AFTER UPDATE ON thing FOR EACH ROW INSERT INTO outbox (aggregatetype, aggregateid, type, payload,"
-	" created) VALUES ('thing', CONCAT(NEW.owner, ':', NEW.id), 'changed', " PAYLOAD("NEW.") ", UTC_TIMESTAMP(6))",
-	"CREATE TRIGGER thing_delete AFTER DELETE ON thing FOR EACH ROW INSERT INTO outbox (aggregatetype, aggregateid, type, payload,"
-	" created) VALUES ('thing', CONCAT(OLD.owner, ':', OLD.id), 'deleted', NULL, UTC_TIMESTAMP(6))",
+	("CREATE TRIGGER thing_insert AFTER INSERT ON thing FOR EACH ROW INSERT INTO outbox (aggregatetype, aggregateid, type, payload,"
+	" created) VALUES ('thing', CONCAT(NEW.owner, ':', NEW.id), 'changed', " PAYLOAD("NEW.") ", UTC_TIMESTAMP(6))"),
+	("CREATE TRIGGER thing_update AFTER UPDATE ON thing FOR EACH ROW INSERT INTO outbox (aggregatetype, aggregateid, type, payload,"
+	" created) VALUES ('thing', CONCAT(NEW.owner, ':', NEW.id), 'changed', " PAYLOAD("NEW.") ", UTC_TIMESTAMP(6))"),
+	("CREATE TRIGGER thing_delete AFTER DELETE ON thing FOR EACH ROW INSERT INTO outbox (aggregatetype, aggregateid, type, payload,"
+	" created) VALUES ('thing', CONCAT(OLD.owner, ':', OLD.id), 'deleted', NULL, UTC_TIMESTAMP(6))"),
 };
 
 void domain_open(struct domain *d, bool table)

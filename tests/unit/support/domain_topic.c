@@ -51,13 +51,14 @@ static size_t read_partition(struct domain *d, struct broker_consumer *c, int32_
 struct domain_record *domain_topic(struct domain *d, size_t *count)
 {
 	int64_t low[DOMAIN_PARTITIONS], high[DOMAIN_PARTITIONS];
-	struct broker_consumer *c = broker_consumer_create(d->brokers, d->name);
+	struct broker_consumer *c;
 	struct domain_record *out;
 	int64_t total = 0;
 
 	*count = 0;
-	assert_int_equal(topic_ensure(d->brokers, &d->topic, TIMEOUT_MS), ERR_OK);
-	assert_int_equal(broker_consumer_watermarks(c, DOMAIN_PARTITIONS, low, high, TIMEOUT_MS), ERR_OK);
+	UNTIL(TIMEOUT_MS, topic_ensure(d->brokers, &d->topic, TIMEOUT_MS) == ERR_OK); /* it may be made right now */
+	c = broker_consumer_create(d->brokers, d->name);
+	UNTIL(TIMEOUT_MS, broker_consumer_watermarks(c, DOMAIN_PARTITIONS, low, high, TIMEOUT_MS) == ERR_OK);
 	for (int32_t p = 0; p < DOMAIN_PARTITIONS; p++)
 		total += high[p] - low[p];
 	out = arena_alloc_array(d->arena, (size_t)total + 1000, sizeof(*out)); /* with room for what arrives meanwhile */

@@ -414,6 +414,47 @@ static void test_states(void **state)
 	assert_true(!st.loaded && !st.fresh && st.age_s == -1);
 }
 
+static void place(struct fixture *f, int64_t next, int64_t mark_us)
+{
+	domain_redis(&f->d, "HSET m1:{%s:%d}:pos next %lld mark %lld", f->d.name, (int)f->p, (long long)next, (long long)mark_us);
+}
+
+static bool fresh(struct fixture *f)
+{
+	struct view_state st;
+	struct slice value;
+
+	assert_int_equal(get(f, "1", &value, &st), ERR_OK);
+	assert_true(st.loaded);
+	return st.fresh;
+}
+
+static void test_rolled_back(void **state)
+{
+	struct fixture *f = *state;
+	struct view_position at[DOMAIN_PARTITIONS];
+	int64_t mark_us = clock_wall_us();
+	struct view_state st;
+
+	apply(f, change("1", "a", 5));
+	load(f, mark_us);
+	/* Behind what was seen, by so little that the mark alone is young enough: seen by the very request. */
+	place(f, f->at[f->p].next - 1, mark_us - 1000000);
+	assert_false(fresh(f));
+	assert_int_equal(view_positions(f->v, f->d.r, f->d.arena, at), ERR_OK);
+	view_observe(f->v, at);
+	view_state_get(f->v, &st);
+	assert_true(st.loaded && !st.fresh);
+	/* Caught up again. */
+	place(f, f->at[f->p].next, mark_us - 1000000);
+	assert_int_equal(view_positions(f->v, f->d.r, f->d.arena, at), ERR_OK);
+	view_observe(f->v, at);
+	assert_true(fresh(f));
+	/* A log read anew, marked as read to its end. */
+	place(f, 0, mark_us + 1);
+	assert_true(fresh(f));
+}
+
 static void test_get_of_many(void **state)
 {
 	static const char *const names[] = { "1:1", "2:1", "1:3", "3:1", "1:1", "1:2", "999:1", "2:1" };
@@ -485,6 +526,7 @@ int main(void)
 		TEST(test_ids, setup_ids),
 		TEST(test_terms, setup_term),
 		TEST(test_states, setup),
+		TEST(test_rolled_back, setup),
 		TEST(test_get_of_many, setup),
 		TEST(test_what_cannot_be_read_is_unavailable, setup),
 	};
