@@ -436,6 +436,7 @@ static void waits_for_the_database(void **state)
 	start();
 	put(0, "a", LOG_1);
 	stored(1);
+	UNTIL(5000, get(&seen.events) == 1); /* the commit was answered */
 	proxy_set(proxy, PROXY_AWAY);
 	put(0, "b", LOG_1);
 	put(1, "c", LOG_1);
@@ -592,6 +593,7 @@ static void stops_while_the_database_is_away(void **state)
 	start();
 	put(0, "a", LOG_1);
 	stored(1);
+	UNTIL(5000, get(&seen.events) == 1); /* the commit was answered */
 	proxy_set(proxy, PROXY_AWAY);
 	put(0, "b", LOG_1);
 	UNTIL(10000, !sql_db_is_up(service.sql));
