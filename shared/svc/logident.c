@@ -45,6 +45,12 @@ const char *logident_uuid(const struct logident *l)
 	return l->uuid;
 }
 
+int64_t logident_stored(const struct logident *l, int32_t partition)
+{
+	assert(partition >= 0 && partition < l->topic->partitions);
+	return l->stored[partition];
+}
+
 int64_t logident_last(const struct logident *l, int32_t partition)
 {
 	assert(partition >= 0 && partition < l->topic->partitions);
@@ -235,29 +241,72 @@ static enum err save_partition(struct logident *l, struct sql_conn *c, struct ar
 		e = sql_run(c, check_sql, args + 1, 3, a, &rows);
 		*moved = e == ERR_OK && rows.count == 0;
 	}
+	return e;
+}
+
+static bool anything_to_save(const struct logident *l)
+{
+	for (int32_t p = 0; p < l->topic->partitions; p++) {
+		if (l->last[p] > l->stored[p])
+			return true;
+	}
+	return false;
+}
+
+/* One transaction, so one wait for the disk. */
+static enum err save_all(struct logident *l, struct sql_conn *c, bool *moved)
+{
+	struct arena *a = arena_create(ARENA_BYTES, ARENA_LIMIT_BYTES);
+	enum err e = sql_begin(c);
+
+	for (int32_t p = 0; p < l->topic->partitions && e == ERR_OK && !*moved; p++) {
+		if (l->last[p] > l->stored[p])
+			e = save_partition(l, c, a, p, moved);
+	}
+	arena_free(&a);
 	if (e == ERR_OK && !*moved)
-		l->stored[partition] = l->last[partition];
+		return sql_commit(c);
+	sql_rollback(c);
 	return e;
 }
 
 enum err logident_save(struct logident *l, struct sql_conn *c)
 {
-	struct arena *a;
 	bool moved = false;
-	enum err e = ERR_OK;
+	enum err e;
 
-	if (l->is_new)
-		return ERR_OK; /* what was noted since belongs to a UUID that is not there yet: renew stores it */
-	a = arena_create(ARENA_BYTES, ARENA_LIMIT_BYTES);
-	for (int32_t p = 0; p < l->topic->partitions && e == ERR_OK && !moved; p++) {
+	if (l->is_new || !anything_to_save(l))
+		return ERR_OK; /* what was noted since a new log began belongs to a UUID that is not there yet: renew stores it */
+	e = save_all(l, c, &moved);
+	if (e != ERR_OK)
+		return e;
+	if (moved) {
+		e = logident_load(l, c);
+		return e == ERR_OK ? ERR_MOVED : e;
+	}
+	for (int32_t p = 0; p < l->topic->partitions; p++) {
 		if (l->last[p] > l->stored[p])
-			e = save_partition(l, c, a, p, &moved);
+			l->stored[p] = l->last[p];
+	}
+	return ERR_OK;
+}
+
+enum err logident_verify(struct logident *l, struct sql_conn *c)
+{
+	struct arena *a = arena_create(ARENA_BYTES, ARENA_LIMIT_BYTES);
+	struct sql_rows rows;
+	enum err e = read_rows(l, c, a, &rows);
+
+	for (int32_t p = 0; e == ERR_OK && p < l->topic->partitions; p++) {
+		int64_t offset;
+
+		if (!slice_to_i64(sql_cell(&rows, (size_t)p, 2), &offset) || offset < l->stored[p])
+			e = ERR_MOVED;
+		else if (!slice_eq(sql_cell(&rows, (size_t)p, 1), slice_str(l->uuid)))
+			e = ERR_MOVED;
 	}
 	arena_free(&a);
-	if (e != ERR_OK || !moved)
-		return e;
-	e = logident_load(l, c);
-	return e == ERR_OK ? ERR_MOVED : e;
+	return e == ERR_NOT_FOUND ? ERR_MOVED : e;
 }
 
 /* One statement over all partitions: they never show two UUIDs. */

@@ -29,8 +29,9 @@ enum err MUST_CHECK logident_load(struct logident *l, struct sql_conn *c);
 
 /* The UUID of the log, 36 characters; "" before the first load. Valid until the next call of load, save or renew. */
 const char *logident_uuid(const struct logident *l);
-/* The last delivered offset known, or -1. */
+/* The last delivered offset known, or -1; and the one that the table held when it was last read or written. */
 int64_t logident_last(const struct logident *l, int32_t partition);
+int64_t logident_stored(const struct logident *l, int32_t partition);
 
 /* Notes that a record was delivered. True: this went to a new log; renew before anything else is published under the
  * UUID. A negative <offset> (a delivery whose place is not known) changes nothing. */
@@ -44,6 +45,8 @@ bool logident_is_new(const struct logident *l);
 
 /* Stores offsets that changed. ERR_MOVED: another instance gave the log a new UUID meanwhile; it was loaded. */
 enum err MUST_CHECK logident_save(struct logident *l, struct sql_conn *c);
+/* ERR_MOVED: the table holds less than was stored there, or another UUID: the database was restored from a backup, or made anew. */
+enum err MUST_CHECK logident_verify(struct logident *l, struct sql_conn *c);
 /* After a new log was noticed: gives it a new UUID by compare-and-set, or takes the one that another instance has given
  * it, and stores the offsets noted since. Without a new log: nothing to do, ERR_OK. */
 enum err MUST_CHECK logident_renew(struct logident *l, struct sql_conn *c);

@@ -70,6 +70,7 @@ struct relay {
 	struct arena *arena;              /* of the batch at work */
 	char term_id[CLOCK_UUID_LEN + 1]; /* stored in relay_state, and in each mark: a database without it is not the one we knew */
 	uint64_t floor;                   /* this term's rows are above it */
+	bool replaced;                    /* the database was found to be another: the next term begins with a snapshot */
 	uint64_t end_floor;               /* ends of rounds that began below it are dropped */
 	uint64_t highest;                 /* highest id read */
 	struct relay_gap gaps[RELAY_GAPS_MAX];

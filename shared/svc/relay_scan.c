@@ -288,16 +288,20 @@ static enum err take_wish(struct relay *r)
 	return ERR_OK;
 }
 
-/* A database restored or made anew under us does not have our term: versions may have gone back. */
-static enum err check_term(struct relay *r)
+/* A database restored from a backup, or made anew, under us lacks our term, or the offsets we stored in the last second:
+ * versions may have gone back, and rows are not what was published. */
+static enum err check_database(struct relay *r)
 {
 	struct slice value;
 	enum err e = outbox_state_get(r->session, r->arena, RELAY_STATE_TERM, &value);
 
-	if (e != ERR_OK || slice_eq(value, slice_str(r->term_id)))
+	if (e == ERR_OK)
+		e = slice_eq(value, slice_str(r->term_id)) ? logident_verify(r->log, r->session) : ERR_MOVED;
+	if (e != ERR_MOVED)
 		return e;
 	log_warn("relay.database_replaced", "topic=%s", r->topic->name);
-	return ERR_NOT_LEADER; /* a new term begins, which finds out */
+	r->replaced = true;
+	return ERR_NOT_LEADER; /* a new term begins above all versions */
 }
 
 static enum err check_triggers(struct relay *r)
@@ -333,7 +337,7 @@ enum err relay_scan(struct relay *r)
 	r->published_before = r->published;
 	r->published = oldest;
 	size_t ends_before = r->end_count;
-	e = check_term(r);
+	e = check_database(r);
 	if (e == ERR_OK)
 		e = find_late(r, &late);
 	if (e == ERR_OK)

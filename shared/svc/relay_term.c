@@ -228,19 +228,31 @@ static enum err check_server(struct relay *r)
 	return e;
 }
 
-/* The topic was marked in a term that our database has never heard of: it was restored or replaced. */
+/* Whether the topic holds what our database does not know to have published: a predecessor was killed before it could store
+ * that, or the database was restored from a backup. The two look alike, so both are met with a snapshot. */
+static bool database_is_behind(const struct relay *r, const struct tail *tails, struct slice term)
+{
+	for (int32_t p = 0; p < r->topic->partitions; p++) {
+		if (tails[p].term[0] != '\0' && !slice_eq(term, slice_str(tails[p].term)))
+			return true;
+		if (tails[p].high - 1 > logident_stored(r->log, p))
+			return true;
+	}
+	return false;
+}
+
 static enum err begin_term_id(struct relay *r, const struct tail *tails)
 {
 	struct slice stored;
-	bool replaced = false;
 	enum err e = outbox_state_get(r->session, r->arena, RELAY_STATE_TERM, &stored);
 
-	for (int32_t p = 0; p < r->topic->partitions; p++)
-		replaced = replaced || (tails[p].term[0] != '\0' && !slice_eq(stored, slice_str(tails[p].term)));
-	if (e == ERR_OK && replaced)
-		e = relay_want_snapshot(r, "database_replaced");
+	if (e == ERR_OK && (r->replaced || database_is_behind(r, tails, stored)))
+		e = relay_want_snapshot(r, "database_behind");
+	if (e != ERR_OK)
+		return e;
+	r->replaced = false;
 	clock_uuid7(r->term_id);
-	return e == ERR_OK ? outbox_state_set(r->session, RELAY_STATE_TERM, slice_str(r->term_id)) : e;
+	return outbox_state_set(r->session, RELAY_STATE_TERM, slice_str(r->term_id));
 }
 
 enum err relay_begin_term(struct relay *r)

@@ -108,6 +108,7 @@ def test_item_changes(item):
     item("INSERT INTO item VALUES (7, '줄무늬 셔츠', 'gsshop', '패션·잡화', 12900)")
     item("UPDATE item SET price = 9900 WHERE id = 7")
     item("UPDATE item SET id = 107 WHERE id = 7")
+    item("UPDATE IGNORE item SET id = 8 WHERE id = 107")
     rows = item.since(mark)
     assert [row[1:] for row in rows] == [
         ("7", "deleted", None), ("7", "changed", state), ("7", "changed", {**state, "price": 9900}),
@@ -120,6 +121,7 @@ def test_user_changes(user):
     mark = user.mark()
     user("UPDATE user SET access_token = 'new' WHERE id = 3")
     user("UPDATE user SET id = 30, name = 'Zoë' WHERE id = 3")
+    user("UPDATE IGNORE user SET id = 4 WHERE id = 30")
     user("DELETE FROM user WHERE id = 30")
     user("INSERT INTO user (id, name, access_token) VALUES (11, '하나', 't')")
     assert [row[1:] for row in user.since(mark)] == [
@@ -158,6 +160,10 @@ ALARM_STATEMENTS = {
     "update of the user": ("UPDATE alarm SET user_id = 9 WHERE id = 1", [("1:50", "deleted"), ("9:50", "changed")]),
     "shift of keys": ("UPDATE alarm SET item_id = item_id + 1 WHERE user_id = 1 AND item_id > 40 ORDER BY item_id DESC",
                       [("1:50", "deleted"), ("1:51", "changed"), ("1:49", "deleted"), ("1:50", "changed")]),
+    "update of the item, ignored": ("UPDATE IGNORE alarm SET item_id = 49 WHERE id = 1", []),
+    "update of the id, ignored": ("UPDATE IGNORE alarm SET id = 2 WHERE id = 1", []),
+    "update of items, some ignored": ("UPDATE IGNORE alarm SET item_id = 8 WHERE user_id = 1 ORDER BY item_id DESC",
+                                      [("1:50", "deleted"), ("1:8", "changed")]),
     "delete": ("DELETE FROM alarm WHERE user_id = 1 AND item_id = 50", [("1:50", "deleted")]),
     "delete of nothing": ("DELETE FROM alarm WHERE user_id = 1 AND item_id = 8", []),
     "delete in a join": ("DELETE alarm FROM alarm JOIN (SELECT 1 AS id) AS chosen ON chosen.id = alarm.id",

@@ -37,10 +37,15 @@ BEGIN
 	SET @outbox_id = LAST_INSERT_ID();
 END//
 
--- A change of the key is the end of one thing and the start of another.
+-- A change of the key is the end of one thing and the start of another. When the old row is still there, nothing
+-- was changed: MariaDB comes here for rows, too, that UPDATE IGNORE had to leave as they were.
 DROP TRIGGER IF EXISTS alarm_after_update//
 CREATE TRIGGER alarm_after_update AFTER UPDATE ON alarm FOR EACH ROW
-BEGIN
+capture: BEGIN
+	IF (NEW.id <> OLD.id OR NEW.user_id <> OLD.user_id OR NEW.item_id <> OLD.item_id) AND EXISTS (
+		SELECT 1 FROM alarm WHERE id = OLD.id AND user_id = OLD.user_id AND item_id = OLD.item_id) THEN
+		LEAVE capture;
+	END IF;
 	IF NEW.user_id <> OLD.user_id OR NEW.item_id <> OLD.item_id THEN
 		INSERT INTO outbox (aggregatetype, aggregateid, type, payload, created)
 		VALUES ('alarm', CONCAT(OLD.user_id, ':', OLD.item_id), 'deleted', NULL, UTC_TIMESTAMP(6));

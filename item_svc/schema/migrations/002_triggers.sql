@@ -19,10 +19,14 @@ BEGIN
 	SET @outbox_id = LAST_INSERT_ID();
 END//
 
--- A change of the key is the end of one thing and the start of another.
+-- A change of the key is the end of one thing and the start of another. When the old row is still there, nothing
+-- was changed: MariaDB comes here for rows, too, that UPDATE IGNORE had to leave as they were.
 DROP TRIGGER IF EXISTS item_after_update//
 CREATE TRIGGER item_after_update AFTER UPDATE ON item FOR EACH ROW
-BEGIN
+capture: BEGIN
+	IF NEW.id <> OLD.id AND EXISTS (SELECT 1 FROM item WHERE id = OLD.id) THEN
+		LEAVE capture;
+	END IF;
 	IF NEW.id <> OLD.id THEN
 		INSERT INTO outbox (aggregatetype, aggregateid, type, payload, created)
 		VALUES ('item', OLD.id, 'deleted', NULL, UTC_TIMESTAMP(6));
