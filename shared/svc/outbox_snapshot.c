@@ -1,7 +1,7 @@
 /* outbox_snapshot.c - copies the owned table into the outbox, chunk by chunk, between ~begin and ~end.
  *
  * A chunk is read with LOCK IN SHARE MODE and inserted in the same short transaction: its rows get versions
- * while their state cannot change. Never INSERT … SELECT, which holds live changes up for seconds (DESIGN section 4).
+ * while their state cannot change. Never INSERT … SELECT, which holds live changes up for seconds.
  */
 #include <assert.h>
 #include <inttypes.h>

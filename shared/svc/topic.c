@@ -4,7 +4,7 @@
 #include "shared/base/hash.h"
 #include "shared/io/broker.h"
 
-/* DESIGN 5.4. Small segments and an eager cleaner keep a compacted log, and so a rebuild, short. */
+/* Small segments and an eager cleaner keep a compacted log, and so a rebuild, short. */
 static const struct broker_header compact_config[] = {
 	{ "cleanup.policy", SLICE("compact") },
 	{ "delete.retention.ms", SLICE("604800000") }, /* a reader that was away for 7 days still meets deletions */
