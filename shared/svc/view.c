@@ -20,7 +20,7 @@ struct seen {
 struct view {
 	const struct view_spec *spec;
 	struct resp_db *db;
-	pthread_mutex_t lock;     /* of <seen> */
+	pthread_mutex_t lock;     /* of <seen>, which the monitor alone writes */
 	struct seen seen[TOPIC_PARTITIONS_MAX];
 	/* Over all partitions, as the monitor saw them last. */
 	_Atomic bool loaded;
@@ -93,17 +93,11 @@ static bool loaded_from_present_log(const struct view_position *p)
 
 /* Whether Redis was rolled back and its consumer has not caught up yet: then position and mark are both behind what was
  * seen. The position alone goes back when a log is read anew, the mark alone when a clock was set back. */
-static bool went_back(struct view *v, int32_t p, const struct view_position *now)
+static bool went_back(const struct seen *s, const struct view_position *now)
 {
-	const struct seen *s = &v->seen[p];
-	bool back;
-	int order;
+	int order = strcmp(now->log, s->log);
 
-	pthread_mutex_lock(&v->lock);
-	order = strcmp(now->log, s->log);
-	back = now->mark_us < s->mark_us && (order < 0 || (order == 0 && now->next < s->next));
-	pthread_mutex_unlock(&v->lock);
-	return back;
+	return now->mark_us < s->mark_us && (order < 0 || (order == 0 && now->next < s->next));
 }
 
 /* Notes how far a partition is. One that is not loaded starts anew. */
@@ -124,7 +118,7 @@ void view_observe(struct view *v, const struct view_position *positions)
 	int64_t mark_us = INT64_MAX;
 
 	for (int32_t p = 0; positions != NULL && p < v->spec->topic->partitions; p++) {
-		bool back = positions[p].loaded != 0 && went_back(v, p, &positions[p]);
+		bool back = positions[p].loaded != 0 && went_back(&v->seen[p], &positions[p]);
 
 		if (!back)
 			note_seen(v, p, &positions[p]);
@@ -156,12 +150,12 @@ void view_state_get(const struct view *v, struct view_state *out)
 	state_from(atomic_load(&w->loaded), atomic_load(&w->in_log), atomic_load(&w->mark_us), out);
 }
 
-/* The view's state made worse by what this request saw of partition <n>. */
-static void state_join(struct view *v, int32_t n, const struct view_position *p, struct view_state *st)
+/* The view's state made worse by what this request saw of a partition; <before>: as it was seen before it was asked. */
+static void state_join(const struct seen *before, const struct view_position *p, struct view_state *st)
 {
 	struct view_state seen;
 
-	state_from(p->loaded != 0, loaded_from_present_log(p) && !went_back(v, n, p), p->mark_us, &seen);
+	state_from(p->loaded != 0, loaded_from_present_log(p) && !went_back(before, p), p->mark_us, &seen);
 	st->loaded = st->loaded && seen.loaded;
 	st->fresh = st->fresh && seen.fresh;
 	if (!st->loaded)
@@ -177,6 +171,7 @@ struct trip {
 	struct arena *a;
 	struct resp_conn *c;
 	struct view_state *st;
+	struct seen seen[TOPIC_PARTITIONS_MAX];
 	bool touched[TOPIC_PARTITIONS_MAX];
 	enum err e; /* of the first step that failed; later steps do nothing */
 };
@@ -184,6 +179,9 @@ struct trip {
 static void trip_begin(struct trip *t, struct view *v, struct arena *a, int64_t deadline_us, struct view_state *st)
 {
 	*t = (struct trip){ .v = v, .a = a, .st = st };
+	pthread_mutex_lock(&v->lock);
+	memcpy(t->seen, v->seen, sizeof(t->seen));
+	pthread_mutex_unlock(&v->lock);
 	t->e = resp_acquire(v->db, deadline_us, &t->c);
 }
 
@@ -232,7 +230,7 @@ static enum err trip_end(struct trip *t)
 		if (t->e == ERR_OK)
 			t->e = view_position_parse(&r, &at);
 		if (t->e == ERR_OK)
-			state_join(t->v, p, &at, t->st);
+			state_join(&t->seen[p], &at, t->st);
 	}
 	if (t->c != NULL)
 		resp_release(&t->c);

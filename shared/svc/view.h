@@ -54,7 +54,7 @@ const struct view_spec *view_spec_of(const struct view *v);
 /* ---- reading (any thread) ---- */
 struct view_state {
 	bool loaded;   /* every partition was read to the end of a snapshot and swept */
-	bool fresh;    /* loaded from the present log, and every partition had a mark within 5 s */
+	bool fresh;    /* loaded from the present log, every partition marked within 5 s, none rolled back since */
 	int64_t age_s; /* of the oldest partition; -1 when never loaded */
 };
 /* As last seen by the monitor, at most some 200 ms ago. */

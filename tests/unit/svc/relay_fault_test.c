@@ -194,7 +194,8 @@ static void test_locked_row_in_a_snapshot(void **state)
 	domain_sql_on(&f->d, f->other, "ROLLBACK");
 	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") == 2);
 	assert_settles(f);
-	assert_true(domain_counter(&f->d, "moa_relay_events_total") < 3 * 350 + 200); /* found, first snapshot, this one */
+	/* Found, a first round that may be abandoned, the first snapshot, this one: not one for each try. */
+	assert_true(domain_counter(&f->d, "moa_relay_events_total") < 4 * 350 + 200);
 }
 
 /* What can never be published is not in the way of what follows. */
