@@ -98,16 +98,20 @@ enum err outbox_highest(struct sql_conn *c, struct arena *a, uint64_t *id)
 	return r.count == 1 && slice_to_u64(sql_cell(&r, 0, 0), UINT64_MAX, id) ? ERR_OK : ERR_CORRUPT;
 }
 
-enum err outbox_delete(struct sql_conn *c, struct arena *a, const uint64_t *ids, size_t count)
+enum err outbox_delete(struct sql_conn *c, struct arena *a, const uint64_t *ids, size_t count, size_t *deleted)
 {
+	struct sql_rows r = { 0 };
+	enum err e = ERR_OK;
+
 	assert(count <= OUTBOX_IDS_MAX);
-	if (count == 0)
-		return ERR_OK;
 	/* A join, because IN with more than a few ids is carried out as a scan, which waits for each row that a writer has not
 	 * committed yet. */
-	return sql_run_text(c, arena_printf(a, "DELETE o FROM JSON_TABLE('[%.*s]', '$[*]' COLUMNS (id bigint unsigned PATH '$')) AS d"
-					       " STRAIGHT_JOIN outbox AS o ON o.id = d.id", SLICE_ARG(id_list(a, ids, count))),
-			    a, NULL);
+	if (count > 0)
+		e = sql_run_text(c, arena_printf(a, "DELETE o FROM JSON_TABLE('[%.*s]', '$[*]' COLUMNS (id bigint unsigned PATH '$')) AS d"
+						    " STRAIGHT_JOIN outbox AS o ON o.id = d.id", SLICE_ARG(id_list(a, ids, count))),
+				 a, &r);
+	*deleted = (size_t)r.affected;
+	return e;
 }
 
 /* ---- rewriting ---- */
@@ -165,6 +169,7 @@ static enum err rewrite_body(struct sql_conn *c, void *ctx)
 	const struct rewrite *w = ctx;
 	struct arena *a = arena_create(BODY_ARENA_BYTES, BODY_ARENA_LIMIT);
 	uint64_t ids[OUTBOX_REWRITE_MAX];
+	size_t deleted;
 	enum err e = ERR_OK;
 
 	sql_set_statement_ms(c, 2000);
@@ -174,7 +179,7 @@ static enum err rewrite_body(struct sql_conn *c, void *ctx)
 			e = rewrite_key(c, w->t, a, w->rows[i].key);
 	}
 	if (e == ERR_OK)
-		e = outbox_delete(c, a, ids, w->count);
+		e = outbox_delete(c, a, ids, w->count, &deleted);
 	arena_free(&a);
 	return e;
 }

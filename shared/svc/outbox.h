@@ -30,7 +30,8 @@ enum err MUST_CHECK outbox_ids(struct sql_conn *c, const struct owned_table *t, 
 			       size_t limit, uint64_t **ids, size_t *count);
 /* The highest id in the table, 0 when it is empty. */
 enum err MUST_CHECK outbox_highest(struct sql_conn *c, struct arena *a, uint64_t *id);
-enum err MUST_CHECK outbox_delete(struct sql_conn *c, struct arena *a, const uint64_t *ids, size_t count);
+/* *deleted: how many of the rows were there. */
+enum err MUST_CHECK outbox_delete(struct sql_conn *c, struct arena *a, const uint64_t *ids, size_t count, size_t *deleted);
 
 /* Writes the keys of <rows> anew, as they are in the table now, and deletes the rows, in one transaction (at most 100 rows).
  * Each key's row is locked meanwhile, so the fresh versions stand in commit order. */

@@ -91,9 +91,18 @@ enum err relay_read(struct relay *r, bool *more)
 	return count > 0 ? relay_publish_rows(r, rows, count) : ERR_OK;
 }
 
+/* The database is not the one that we published from: a new term begins above all versions, with a snapshot. */
+static enum err database_replaced(struct relay *r, const char *lacks)
+{
+	log_warn("relay.database_replaced", "topic=%s lacks=%s", r->topic->name, lacks);
+	r->replaced = true;
+	return ERR_NOT_LEADER;
+}
+
 enum err relay_delete(struct relay *r)
 {
 	size_t n = r->done_count < OUTBOX_IDS_MAX ? r->done_count : OUTBOX_IDS_MAX;
+	size_t deleted = n;
 	enum err e;
 
 	if (n == 0)
@@ -103,7 +112,7 @@ enum err relay_delete(struct relay *r)
 	if (e == ERR_OK)
 		e = relay_own_save(r);
 	if (e == ERR_OK)
-		e = outbox_delete(r->session, r->arena, r->done, n);
+		e = outbox_delete(r->session, r->arena, r->done, n, &deleted);
 	if (e == ERR_OK)
 		e = sql_commit(r->session);
 	else
@@ -112,6 +121,8 @@ enum err relay_delete(struct relay *r)
 		return ERR_OK;
 	if (e != ERR_OK)
 		return e;
+	if (deleted != n) /* nobody else deletes rows that were published */
+		return database_replaced(r, "outbox_rows");
 	relay_own_saved(r);
 	for (size_t i = 0; i < n; i++)
 		idset_remove(r->known, r->done[i]);
@@ -288,20 +299,24 @@ static enum err take_wish(struct relay *r)
 	return ERR_OK;
 }
 
-/* A database restored from a backup, or made anew, under us lacks our term, or the offsets we stored in the last second:
- * versions may have gone back, and rows are not what was published. */
+/* A database restored from a backup, or made anew, under us lacks our term, or the offsets or numbers that we stored last. */
 static enum err check_database(struct relay *r)
 {
+	int64_t own_next[TOPIC_PARTITIONS_MAX];
 	struct slice value;
 	enum err e = outbox_state_get(r->session, r->arena, RELAY_STATE_TERM, &value);
 
+	if (e == ERR_OK && !slice_eq(value, slice_str(r->term_id)))
+		return database_replaced(r, "term");
 	if (e == ERR_OK)
-		e = slice_eq(value, slice_str(r->term_id)) ? logident_verify(r->log, r->session) : ERR_MOVED;
-	if (e != ERR_MOVED)
-		return e;
-	log_warn("relay.database_replaced", "topic=%s", r->topic->name);
-	r->replaced = true;
-	return ERR_NOT_LEADER; /* a new term begins above all versions */
+		e = logident_verify(r->log, r->session);
+	if (e == ERR_MOVED)
+		return database_replaced(r, "offsets");
+	if (e == ERR_OK)
+		e = outbox_own_next_get(r->session, r->arena, r->topic, own_next);
+	if (e == ERR_OK && memcmp(own_next, r->own_saved, (size_t)r->topic->partitions * sizeof(own_next[0])) != 0)
+		return database_replaced(r, "own_next");
+	return e;
 }
 
 static enum err check_triggers(struct relay *r)

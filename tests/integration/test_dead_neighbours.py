@@ -1,4 +1,4 @@
-"""What happens when a neighbour or Kafka is dead or frozen, DESIGN 6: reads stay right, and say how old they are."""
+"""What happens when a neighbour or Kafka is dead or frozen: reads stay right, and say how old they are."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Logs and databases that are wiped, recreated or restored, and relays that die or freeze, DESIGN 4 and 6."""
+"""Logs and databases that are wiped, recreated or restored, and relays that die or freeze."""
 
 import shutil
 import subprocess

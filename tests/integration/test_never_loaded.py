@@ -1,4 +1,4 @@
-"""First start with something absent, and any order of start, DESIGN 4, 5.1 ("never loaded") and 6."""
+"""First start with something absent, and any order of start.1 ("never loaded") and 6."""
 
 import random
 

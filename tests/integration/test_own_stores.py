@@ -1,4 +1,4 @@
-"""What happens when a service's own Redis or own MySQL is dead, frozen, emptied or rolled back, DESIGN 6."""
+"""What happens when a service's own Redis or own MySQL is dead, frozen, emptied or rolled back."""
 
 import time
 

@@ -41,7 +41,7 @@ static void test_read_and_delete(void **state)
 	struct domain *d = *state;
 	struct outbox_row *rows, *found;
 	uint64_t ids[3], *all, highest;
-	size_t count, n;
+	size_t count, n, deleted;
 
 	assert_int_equal(outbox_highest(d->c, d->arena, &highest), ERR_OK);
 	assert_int_equal(highest, 0);
@@ -65,8 +65,10 @@ static void test_read_and_delete(void **state)
 	assert_true(found[0].id == rows[0].id && found[1].id == rows[2].id && found[2].id == rows[3].id);
 	assert_int_equal(outbox_ids(d->c, &d->table, d->arena, rows[0].id, rows[3].id, 100, &all, &n), ERR_OK);
 	assert_int_equal(n, 3);
-	assert_int_equal(outbox_delete(d->c, d->arena, ids, 0), ERR_OK);
-	assert_int_equal(outbox_delete(d->c, d->arena, ids, 3), ERR_OK);
+	assert_int_equal(outbox_delete(d->c, d->arena, ids, 0, &deleted), ERR_OK);
+	assert_int_equal(deleted, 0);
+	assert_int_equal(outbox_delete(d->c, d->arena, ids, 3, &deleted), ERR_OK);
+	assert_int_equal(deleted, 2);
 	rows = read_all(d, &count);
 	assert_int_equal(count, 3);
 	assert_true(rows[0].id != ids[0] && rows[1].id != ids[1]);
@@ -79,7 +81,7 @@ static void test_delete_does_not_wait_for_writers(void **state)
 	struct sql_conn *other = NULL;
 	uint64_t ids[300];
 	struct outbox_row *rows;
-	size_t count;
+	size_t count, deleted;
 	int64_t start_us;
 
 	domain_sql(d, "INSERT INTO thing SELECT seq, 1, 'n' FROM seq_1_to_300");
@@ -91,7 +93,7 @@ static void test_delete_does_not_wait_for_writers(void **state)
 	domain_sql_on(d, other, "BEGIN");
 	domain_sql_on(d, other, "INSERT INTO thing VALUES (500, 1, 'open')");
 	start_us = clock_mono_us();
-	assert_int_equal(outbox_delete(d->c, d->arena, ids, 300), ERR_OK);
+	assert_int_equal(outbox_delete(d->c, d->arena, ids, 300, &deleted), ERR_OK);
 	assert_true(clock_mono_us() - start_us < 900000); /* a lock is waited for at least a second */
 	domain_sql_on(d, other, "COMMIT");
 	sql_close(&other);
