@@ -1,4 +1,4 @@
-"""alarm_svc's API.1: setting, listing and removing alarms; what a body may be."""
+"""alarm_svc's API: setting, listing and removing alarms; what a body may be."""
 
 import json
 

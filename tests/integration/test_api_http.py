@@ -1,4 +1,4 @@
-"""What all three services share on the wire.1: framing, order of checks, tokens, bodies, keep-alive."""
+"""What all three services share on the wire: framing, order of checks, tokens, bodies, keep-alive."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""item_svc's API.1: the list, one item, pages and ids."""
+"""item_svc's API: the list, one item, pages and ids."""
 
 import pytest
 import requests

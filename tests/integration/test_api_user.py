@@ -1,4 +1,4 @@
-"""user_svc's API.1: the list of users and the recently visited items."""
+"""user_svc's API: the list of users and the recently visited items."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""First start with something absent, and any order of start.1 ("never loaded") and 6."""
+"""First start with something absent (what was never loaded), and any order of start."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Running the services"Start and stop"), 5.2: admin port, settings, signals, logs."""
+"""Running the services: start and stop, admin port, settings, signals, logs."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A change made by hand in SQL is shared exactly like one made by a service.3."""
+"""A change made by hand in SQL is shared exactly like one made by a service."""
 
 import uuid
 

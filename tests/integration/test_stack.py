@@ -1,4 +1,4 @@
-"""deploy/stack's own contract.2: verbs, idempotence, what it leaves to the caller, data that stays."""
+"""deploy/stack's own contract: verbs, idempotence, what it leaves to the caller, data that stays."""
 
 import os
 import subprocess
