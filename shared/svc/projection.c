@@ -123,7 +123,13 @@ static enum err low_watermarks(struct projection *p, int64_t *low)
 	return broker_consumer_watermarks(p->consumer, p->partitions, low, NULL, WATERMARK_TIMEOUT_MS);
 }
 
-/* A partition without a position starts from the beginning of the log. */
+/* The position of an owner's copy, in a Redis that was swapped with its owner's, names no log and counts batches. */
+static bool is_of_a_topic(const struct view_position *at)
+{
+	return at->next >= 0 && (at->log[0] == '\0' || strlen(at->log) == CLOCK_UUID_LEN);
+}
+
+/* A partition without a position of its topic starts from the beginning of the log. */
 static enum err start_missing(struct projection *p)
 {
 	int64_t low[TOPIC_PARTITIONS_MAX];
@@ -131,7 +137,7 @@ static enum err start_missing(struct projection *p)
 	enum err e = ERR_OK;
 
 	for (int32_t n = 0; e == ERR_OK && n < p->partitions; n++) {
-		if (p->parts[n].at.next >= 0)
+		if (is_of_a_topic(&p->parts[n].at))
 			continue;
 		if (!asked)
 			e = low_watermarks(p, low);

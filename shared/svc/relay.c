@@ -292,6 +292,7 @@ struct relay *relay_create(const struct relay_options *o)
 	r->known = idset_create();
 	r->published = idset_create();
 	r->published_before = idset_create();
+	r->unsafe = idset_create();
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -331,6 +332,7 @@ void relay_free(struct relay **rp)
 	idset_free(&r->known);
 	idset_free(&r->published);
 	idset_free(&r->published_before);
+	idset_free(&r->unsafe);
 	free(r->done);
 	pthread_cond_destroy(&r->wake);
 	pthread_mutex_destroy(&r->lock);

@@ -77,6 +77,7 @@ struct relay {
 	size_t gap_count;
 	struct idset *known;              /* published and still in the table */
 	struct idset *published, *published_before; /* hashes of keys, since the last scan began, and between it and the one before */
+	struct idset *unsafe;             /* ids of late rows that must be written anew */
 	uint64_t *done;                   /* published ids in order, to be deleted as a prefix */
 	size_t done_count, done_size;
 	struct outbox_row ends[RELAY_ENDS_MAX]; /* ~end rows that wait for the next full scan; only id, payload (copied) and time */

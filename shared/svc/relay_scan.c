@@ -171,12 +171,13 @@ static enum err find_late(struct relay *r, struct late *late)
 	return e;
 }
 
-/* Rows that a term began with are always written anew: those that were locked then are still here. */
+/* Once unsafe, always unsafe: a row whose key was locked when it was to be written anew is met again by later scans, which have
+ * forgotten what was published meanwhile. The same goes for rows that the term began with. */
 static bool was_published_since(const struct relay *r, const struct outbox_row *row)
 {
 	uint64_t h = hash_fnv64(row->key);
 
-	return row->id <= r->floor || idset_count(r->published) >= RELAY_PUBLISHED_MAX || idset_count(r->published_before) >= RELAY_PUBLISHED_MAX ||
+	return row->id <= r->floor || idset_has(r->unsafe, row->id) || idset_count(r->published) >= RELAY_PUBLISHED_MAX || idset_count(r->published_before) >= RELAY_PUBLISHED_MAX ||
 	       idset_has(r->published, h) || idset_has(r->published_before, h);
 }
 
@@ -242,10 +243,12 @@ static enum err publish_late(struct relay *r, const uint64_t *ids, size_t count,
 	safe = arena_alloc_array(r->arena, read + 1, sizeof(*safe));
 	unsafe = arena_alloc_array(r->arena, read + 1, sizeof(*unsafe));
 	for (size_t i = 0; i < read; i++) {
-		if (was_published_since(r, &rows[i]))
+		if (was_published_since(r, &rows[i])) {
+			idset_add(r->unsafe, rows[i].id);
 			unsafe[unsafe_count++] = rows[i];
-		else
+		} else {
 			safe[safe_count++] = rows[i];
+		}
 	}
 	counter_add(r->late, read);
 	if (unsafe_count > 0)
@@ -358,6 +361,8 @@ enum err relay_scan(struct relay *r)
 	if (e == ERR_OK)
 		e = handle_late(r, &late, &left);
 	free(late.ids);
+	if (e == ERR_OK && left == 0)
+		idset_clear(r->unsafe);
 	while (e == ERR_OK && more)
 		e = relay_read(r, &more);
 	arena_reset(r->arena);
@@ -386,6 +391,7 @@ void relay_forget_term(struct relay *r)
 	idset_clear(r->known);
 	idset_clear(r->published);
 	idset_clear(r->published_before);
+	idset_clear(r->unsafe);
 	r->last_scan_us = 0;
 	r->last_delete_us = clock_mono_us();
 }

@@ -10,7 +10,7 @@
 #include "shared/base/clock.h"
 #include "shared/svc/view_store.h"
 
-/* How far the monitor has seen a partition come. */
+/* How far a partition was seen to be. */
 struct seen {
 	int64_t next;
 	char log[CLOCK_UUID_LEN + 1];
@@ -20,8 +20,9 @@ struct seen {
 struct view {
 	const struct view_spec *spec;
 	struct resp_db *db;
-	pthread_mutex_t lock;     /* of <seen>, which the monitor alone writes */
-	struct seen seen[TOPIC_PARTITIONS_MAX];
+	struct seen seen[TOPIC_PARTITIONS_MAX]; /* by the monitor; its thread only */
+	pthread_mutex_t lock;                   /* of <told> */
+	struct seen told[TOPIC_PARTITIONS_MAX]; /* by anybody: what was answered from */
 	/* Over all partitions, as the monitor saw them last. */
 	_Atomic bool loaded;
 	_Atomic bool in_log;      /* each partition was loaded from the log that it now reads, and did not go back */
@@ -91,24 +92,31 @@ static bool loaded_from_present_log(const struct view_position *p)
 	return p->loaded != 0 && p->log[0] != '\0' && strcmp(p->log, p->loaded_log) == 0;
 }
 
-/* Whether Redis was rolled back and its consumer has not caught up yet: then position and mark are both behind what was
- * seen. The position alone goes back when a log is read anew, the mark alone when a clock was set back. */
+/* Whether Redis was rolled back and its consumer has not caught up yet: then the position is behind what was seen, and there
+ * was no mark since. (A log that is read anew is marked when it was read; the mark alone goes back with a clock.) */
 static bool went_back(const struct seen *s, const struct view_position *now)
 {
 	int order = strcmp(now->log, s->log);
 
-	return now->mark_us < s->mark_us && (order < 0 || (order == 0 && now->next < s->next));
+	return now->mark_us <= s->mark_us && (order < 0 || (order == 0 && now->next < s->next));
 }
 
-/* Notes how far a partition is. One that is not loaded starts anew. */
-static void note_seen(struct view *v, int32_t p, const struct view_position *now)
+/* Notes how far a partition is, unless it went back. One that is not loaded starts anew. */
+static void note_seen(struct seen *s, const struct view_position *now)
 {
-	struct seen *s = &v->seen[p];
-
-	pthread_mutex_lock(&v->lock);
+	if (now->loaded == 0)
+		*s = (struct seen){ 0 };
+	if (now->loaded == 0 || went_back(s, now))
+		return;
 	s->next = now->next;
-	s->mark_us = now->loaded != 0 ? now->mark_us : 0;
+	s->mark_us = now->mark_us;
 	memcpy(s->log, now->log, sizeof(s->log));
+}
+
+static void note_told(struct view *v, int32_t p, const struct view_position *now)
+{
+	pthread_mutex_lock(&v->lock);
+	note_seen(&v->told[p], now);
 	pthread_mutex_unlock(&v->lock);
 }
 
@@ -120,8 +128,8 @@ void view_observe(struct view *v, const struct view_position *positions)
 	for (int32_t p = 0; positions != NULL && p < v->spec->topic->partitions; p++) {
 		bool back = positions[p].loaded != 0 && went_back(&v->seen[p], &positions[p]);
 
-		if (!back)
-			note_seen(v, p, &positions[p]);
+		note_seen(&v->seen[p], &positions[p]);
+		note_told(v, p, &positions[p]);
 		loaded = loaded && positions[p].loaded != 0;
 		in_log = in_log && !back && loaded_from_present_log(&positions[p]);
 		if (positions[p].mark_us < mark_us)
@@ -171,7 +179,7 @@ struct trip {
 	struct arena *a;
 	struct resp_conn *c;
 	struct view_state *st;
-	struct seen seen[TOPIC_PARTITIONS_MAX];
+	struct seen told[TOPIC_PARTITIONS_MAX]; /* before anything was asked */
 	bool touched[TOPIC_PARTITIONS_MAX];
 	enum err e; /* of the first step that failed; later steps do nothing */
 };
@@ -180,7 +188,7 @@ static void trip_begin(struct trip *t, struct view *v, struct arena *a, int64_t 
 {
 	*t = (struct trip){ .v = v, .a = a, .st = st };
 	pthread_mutex_lock(&v->lock);
-	memcpy(t->seen, v->seen, sizeof(t->seen));
+	memcpy(t->told, v->told, sizeof(t->told));
 	pthread_mutex_unlock(&v->lock);
 	t->e = resp_acquire(v->db, deadline_us, &t->c);
 }
@@ -229,8 +237,10 @@ static enum err trip_end(struct trip *t)
 		trip_recv(t, RESP_ARRAY, &r);
 		if (t->e == ERR_OK)
 			t->e = view_position_parse(&r, &at);
-		if (t->e == ERR_OK)
-			state_join(&t->seen[p], &at, t->st);
+		if (t->e != ERR_OK)
+			continue;
+		state_join(&t->told[p], &at, t->st);
+		note_told(t->v, p, &at);
 	}
 	if (t->c != NULL)
 		resp_release(&t->c);

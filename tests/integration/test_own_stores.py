@@ -146,6 +146,9 @@ def test_two_redis_swapped(whole, tmp_path):
     settled(whole)
     whole.sql("alarm", "DELETE FROM alarm WHERE user_id = 10")
     settled(whole)
+    eventually(lambda: copy_in_step(whole, "item", time.time() * 1e6 - 3e6), 15, "item's copy is complete")
+    eventually(lambda: copy_in_step(whole, "user", time.time() * 1e6 - 3e6), 15, "user's copy is complete")
+    throughout(6, lambda: whole.healthy(1))   # longer than marks of before the swap count
     truth = Truth(whole)
     whole.kill("item_db", "user_db")
     eventually(lambda: truth.assert_right(("item_svc", "user_svc")) is None, 10, "the stand-ins are each their own")

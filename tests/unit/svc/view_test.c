@@ -438,7 +438,9 @@ static void test_rolled_back(void **state)
 
 	apply(f, change("1", "a", 5));
 	load(f, mark_us);
-	/* Behind what was seen, by so little that the mark alone is young enough: seen by the very request. */
+	/* Behind what was seen, by so little that the mark alone says nothing: seen by the very request. */
+	place(f, f->at[f->p].next - 1, mark_us);
+	assert_false(fresh(f));
 	place(f, f->at[f->p].next - 1, mark_us - 1000000);
 	assert_false(fresh(f));
 	assert_int_equal(view_positions(f->v, f->d.r, f->d.arena, at), ERR_OK);
@@ -450,6 +452,11 @@ static void test_rolled_back(void **state)
 	assert_int_equal(view_positions(f->v, f->d.r, f->d.arena, at), ERR_OK);
 	view_observe(f->v, at);
 	assert_true(fresh(f));
+	/* Behind what only a request has seen. */
+	place(f, f->at[f->p].next + 1, mark_us);
+	assert_true(fresh(f));
+	place(f, f->at[f->p].next, mark_us);
+	assert_false(fresh(f));
 	/* A log read anew, marked as read to its end. */
 	place(f, 0, mark_us + 1);
 	assert_true(fresh(f));
