@@ -282,13 +282,15 @@ static enum err sweep_groups(const struct sweep *s, struct arena *a, const struc
 			if (cursor[i].ptr == NULL)
 				continue;
 			e = sweep_send(s, a, groups[i].text, cursor[i]);
-			sent[i] = true;
+			sent[i] = e == ERR_OK;
 		}
-		for (size_t i = 0; e == ERR_OK && i < count; i++) {
-			if (!sent[i])
-				continue;
-			e = sweep_recv(s, a, groups[i].text, &cursor[i]);
-			if (e == ERR_OK && slice_eq(cursor[i], SLICE_LIT("0"))) {
+		/* All answers are read, whatever the first says: the connection is used again. */
+		for (size_t i = 0; i < count && !resp_is_broken(s->c); i++) {
+			enum err one = sent[i] ? sweep_recv(s, a, groups[i].text, &cursor[i]) : ERR_OK;
+
+			if (e == ERR_OK)
+				e = one;
+			if (sent[i] && one == ERR_OK && slice_eq(cursor[i], SLICE_LIT("0"))) {
 				cursor[i] = SLICE_NONE;
 				left--;
 			}

@@ -265,10 +265,13 @@ static void test_sweep_refuses(void **state)
 	uint64_t removed;
 
 	put(f, "1", "0000000000000009+older");
+	for (int i = 0; i < 3; i++) /* asked for together: each refuses, and all answers are read */
+		domain_redis(&f->d, "HSET m1:{%s:%d}:%d 7 %016d+x", f->d.name, (int)f->p, i + 10, 50);
 	meet_end(f, 10);
 	at = f->at[f->p];
 	at.next++; /* Redis went back by one */
 	assert_int_equal(view_sweep(f->v, f->d.r, f->p, &at, false, &removed), ERR_MOVED);
+	assert_int_equal(resp_outstanding(f->d.r), 0);
 	at = f->at[f->p];
 	memcpy(at.log, LOG_B, sizeof(LOG_B));
 	assert_int_equal(view_sweep(f->v, f->d.r, f->p, &at, false, &removed), ERR_MOVED);
