@@ -1,4 +1,7 @@
-/* projection_test.c - a topic into a real Redis: positions, logs, roles, and everything that may go back or away. */
+/* projection_test.c - a topic into a real Redis: positions, logs, roles, and everything that may go back or away.
+ *
+ * For the thread sanitizer, see tests/unit/support/c11_threads.c. link: -Wl,-u,thrd_create
+ */
 #include "shared/svc/projection.h"
 
 #include <setjmp.h>

@@ -1,4 +1,7 @@
-/* relay_fault_test.c - the relay when sessions, databases, logs, Redis or Kafka go away under it. */
+/* relay_fault_test.c - the relay when sessions, databases, logs, Redis or Kafka go away under it.
+ *
+ * For the thread sanitizer, see tests/unit/support/c11_threads.c. link: -Wl,-u,thrd_create
+ */
 #include "tests/unit/svc/relay_fixture.h"
 
 #include "shared/svc/outbox.h"

@@ -1,4 +1,7 @@
-/* relay_test.c - order, completeness, snapshots and marks of the relay on real servers. Faults: relay_fault_test.c. */
+/* relay_test.c - order, completeness, snapshots and marks of the relay on real servers. Faults: relay_fault_test.c.
+ *
+ * For the thread sanitizer, see tests/unit/support/c11_threads.c. link: -Wl,-u,thrd_create
+ */
 #include "tests/unit/svc/relay_fixture.h"
 
 #include <pthread.h>
