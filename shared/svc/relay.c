@@ -177,9 +177,10 @@ static enum err finish(struct relay *r)
 		e = relay_read(r, &more);
 	while (e == ERR_OK && r->done_count > 0 && !relay_stopping(r))
 		e = relay_delete(r);
+	/* Not over a database that was restored a moment ago: the next leader shall see that it lacks them. */
 	if (e == ERR_OK)
-		e = logident_save(r->log, r->session);
-	return e;
+		e = logident_verify(r->log, r->session);
+	return e == ERR_OK ? logident_save(r->log, r->session) : e;
 }
 
 /* ---- giving up ---- */
