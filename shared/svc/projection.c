@@ -335,8 +335,6 @@ struct projection *projection_start(const struct projection_options *o)
 	p->settled = calloc((size_t)p->partitions, sizeof(*p->settled));
 	if (p->parts == NULL || p->settled == NULL)
 		abort();
-	for (int32_t n = 0; n < p->partitions; n++)
-		p->settled[n].watermark = -1;
 	p->batch_arena = arena_create(1 << 16, SIZE_MAX);
 	p->call_arena = arena_create(1 << 16, SIZE_MAX);
 	pthread_mutex_init(&p->lock, NULL);

@@ -46,8 +46,15 @@ struct settled {
 	int64_t end_met_us;           /* monotonic: when applied.end was seen first */
 	int64_t end_watermark;        /* what must be reached before the sweep; -1: not known yet */
 	bool pending;                 /* there is an end that was not swept */
-	int64_t watermark;            /* high watermark, -1: never noted */
 };
+
+/* High watermarks of all partitions, as answered to one question. */
+struct watermarks {
+	int64_t asked_us; /* monotonic; 0: never */
+	int64_t high[TOPIC_PARTITIONS_MAX];
+};
+#define WATERMARKS_KEPT 8 /* at least MARK_COUNTS_US / WATERMARK_EVERY_US */
+#define WATERMARK_EVERY_US 500000
 
 struct projection {
 	struct projection_options o;
@@ -70,7 +77,9 @@ struct projection {
 	pthread_mutex_t lock;       /* lock order: consumer_lock before lock */
 	pthread_cond_t wake;        /* of the settler */
 	struct settled *settled;
-	int64_t watermark_at_us;    /* monotonic: when the question for settled[].watermark was asked */
+	struct watermarks watermarks[WATERMARKS_KEPT]; /* the last answers, one each WATERMARK_EVERY_US */
+	size_t watermarks_next;     /* which of them is the oldest, to be replaced */
+	int64_t watermark_at_us;    /* monotonic: when the newest was asked for */
 
 	pthread_mutex_t consumer_lock; /* held by the settler while it asks, by the reader while it replaces the consumer */
 	struct broker_consumer *consumer;

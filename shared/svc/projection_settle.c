@@ -11,7 +11,6 @@
 #include "shared/base/log.h"
 #include "shared/svc/projection_parts.h"
 
-#define WATERMARK_EVERY_US 500000
 #define WATERMARK_TIMEOUT_MS 1000
 #define SWEEP_REPLY_MS 2000
 
@@ -46,38 +45,52 @@ void projection_reset(struct projection *p, int32_t n, const struct view_positio
 	projection_applied(p, n, at);
 }
 
+/* Any answer of the last two seconds will do, not only the newest: that one may have been asked for between the mark's arrival in
+ * the log and here, and then is above the mark. */
 bool projection_mark_counts(struct projection *p, int32_t n, int64_t offset)
 {
-	const struct settled *s = &p->settled[n];
-	bool counts;
+	int64_t now_us = clock_mono_us();
+	bool counts = false;
 
 	pthread_mutex_lock(&p->lock);
-	counts = s->watermark >= 0 && offset >= s->watermark && clock_mono_us() - p->watermark_at_us <= MARK_COUNTS_US;
+	for (size_t i = 0; i < WATERMARKS_KEPT; i++) {
+		const struct watermarks *w = &p->watermarks[i];
+
+		counts = counts || (w->asked_us != 0 && now_us - w->asked_us <= MARK_COUNTS_US && offset >= w->high[n]);
+	}
 	pthread_mutex_unlock(&p->lock);
 	return counts;
 }
 
+/* With the lock held. Answers that follow quickly, for a pending ~end, do not push the older ones out. */
+static void keep_watermarks(struct projection *p, const struct watermarks *w)
+{
+	if (w->asked_us - p->watermark_at_us < WATERMARK_EVERY_US / 2)
+		return;
+	p->watermark_at_us = w->asked_us;
+	p->watermarks[p->watermarks_next] = *w;
+	p->watermarks_next = (p->watermarks_next + 1) % WATERMARKS_KEPT;
+}
+
 static void note_watermarks(struct projection *p)
 {
-	int64_t high[TOPIC_PARTITIONS_MAX];
-	int64_t asked_us = clock_mono_us();
+	struct watermarks w = { .asked_us = clock_mono_us() };
 	enum err e = ERR_UNAVAILABLE;
 
 	pthread_mutex_lock(&p->consumer_lock);
 	if (p->consumer != NULL)
-		e = broker_consumer_watermarks(p->consumer, p->partitions, NULL, high, WATERMARK_TIMEOUT_MS);
+		e = broker_consumer_watermarks(p->consumer, p->partitions, NULL, w.high, WATERMARK_TIMEOUT_MS);
 	pthread_mutex_unlock(&p->consumer_lock);
 	atomic_store(&p->kafka_up, e == ERR_OK);
 	if (e != ERR_OK)
 		return;
 	pthread_mutex_lock(&p->lock);
-	p->watermark_at_us = asked_us;
+	keep_watermarks(p, &w);
 	for (int32_t n = 0; n < p->partitions; n++) {
 		struct settled *s = &p->settled[n];
 
-		s->watermark = high[n];
-		if (s->pending && s->end_watermark < 0 && asked_us >= s->end_met_us)
-			s->end_watermark = high[n];
+		if (s->pending && s->end_watermark < 0 && w.asked_us >= s->end_met_us)
+			s->end_watermark = w.high[n];
 	}
 	pthread_mutex_unlock(&p->lock);
 }
