@@ -65,16 +65,6 @@ struct metrics *service_metrics(struct service *s)
 	return s->metrics;
 }
 
-const char *service_instance(const struct service *s)
-{
-	return s->instance;
-}
-
-const char *service_name(const struct service *s)
-{
-	return s->spec->name;
-}
-
 struct view *service_own(struct service *s)
 {
 	return s->own;

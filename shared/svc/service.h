@@ -41,8 +41,6 @@ struct sql_db *service_sql(struct service *s);
 struct resp_db *service_resp(struct service *s);
 const struct config *service_config(const struct service *s);
 struct metrics *service_metrics(struct service *s);
-const char *service_instance(const struct service *s); /* UUID of this process */
-const char *service_name(const struct service *s);
 struct view *service_own(struct service *s);
 /* The view made from <spec>, which must be one of the service's views. */
 struct view *service_view(struct service *s, const struct view_spec *spec);

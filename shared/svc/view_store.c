@@ -13,11 +13,6 @@
 #define APPLY_WORDS (3 + 1 + VIEW_BATCH_MAX + APPLY_ARGS + 3 * VIEW_BATCH_MAX)
 #define SWEEP_AHEAD 32 /* groups swept in one round trip: about 1 ms of Redis */
 
-bool view_position_same(const struct view_position *a, const struct view_position *b)
-{
-	return a->next == b->next && strcmp(a->log, b->log) == 0;
-}
-
 static const char *index_word(const struct view_spec *spec)
 {
 	switch (spec->index) {

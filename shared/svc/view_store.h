@@ -30,7 +30,6 @@ struct view_position {
 	int64_t beat_us;                     /* wall clock: last sign of life of the instance that applies */
 	char by[CLOCK_UUID_LEN + 1];         /* that instance */
 };
-bool view_position_same(const struct view_position *a, const struct view_position *b); /* next and log */
 
 struct view_change {
 	struct view_entry at;  /* group and field; term and value of a live one */
