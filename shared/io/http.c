@@ -187,6 +187,8 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *c, const
 	}
 	if (x->state == X_HEADERS)
 		return judge_headers(x, url, method, version);
+	if (x->state == X_SENDING) /* a library that is being stopped says yes to an answer, drops it and asks again */
+		return MHD_NO;
 	assert(x->state == X_BODY);
 	*upload_bytes = 0;
 	if (len == 0)

@@ -26,6 +26,7 @@
 
 struct service {
 	const struct service_spec *spec;
+	struct arena *arena; /* of the settings' strings */
 	struct config config;
 	char instance[CLOCK_UUID_LEN + 1];
 	struct metrics *metrics;
@@ -87,9 +88,10 @@ struct relay *service_relay(struct service *s)
 
 /* ---- settings ---- */
 
+/* -1: go on; else the program's exit status. */
 static int load_config(struct service *s, int argc, char **argv)
 {
-	struct arena *a = arena_create(1024, 65536);
+	struct arena *a = s->arena;
 	const char *name = s->spec->name;
 	const struct config_defaults d = {
 		.program = arena_printf(a, "%s_svc", name).ptr,
@@ -99,12 +101,8 @@ static int load_config(struct service *s, int argc, char **argv)
 		.redis_url = "redis://127.0.0.1:6379/0",
 		.spool_dir = arena_printf(a, "var/spool/%s_svc", name).ptr,
 	};
-	int status = config_load(&d, argc, argv, &s->config);
 
-	/* Its strings may point to the defaults: they live as long as the service. */
-	if (status >= 0)
-		arena_free(&a);
-	return status;
+	return config_load(&d, argc, argv, &s->config);
 }
 
 static int complain(const struct service *s, const char *setting, const char *why)
@@ -231,9 +229,6 @@ static void stop_all(struct service *s)
 	view_free(&s->own);
 	for (size_t i = 0; i < s->view_count; i++)
 		view_free(&s->views[i]);
-	sql_db_free(&s->sql);
-	resp_db_free(&s->redis);
-	metrics_free(&s->metrics);
 }
 
 /* ---- main ---- */
@@ -258,37 +253,48 @@ static void await_end(const sigset_t *ends)
 	log_info("service.stopping", "signal=%d", sig);
 }
 
+/* Everything between start and stop; the program's exit status. */
+static int run(struct service *s)
+{
+	bool started;
+	sigset_t ends;
+	int status;
+
+	block_signals(&ends);
+	log_setup(s->spec->name, s->config.log_level, s->config.log_format);
+	clock_uuid7(s->instance);
+	s->metrics = metrics_create();
+	status = open_parts(s);
+	if (status == 0) {
+		started = start_all(s);
+		if (started) {
+			log_info("service.started", "port=%u admin_port=%u instance=%s", (unsigned)s->config.port,
+				 (unsigned)s->config.admin_port, s->instance);
+			await_end(&ends);
+		}
+		stop_all(s);
+		log_info("service.stopped", "clean=%s", started ? "yes" : "no");
+		status = started ? 0 : 1;
+	}
+	resp_db_free(&s->redis);
+	sql_db_free(&s->sql);
+	metrics_free(&s->metrics);
+	return status;
+}
+
 int service_main(const struct service_spec *spec, int argc, char **argv)
 {
 	struct service *s = calloc(1, sizeof(*s));
-	bool started;
-	sigset_t ends;
 	int status;
 
 	if (s == NULL)
 		abort();
 	s->spec = spec;
+	s->arena = arena_create(1024, 65536);
 	status = load_config(s, argc, argv);
-	if (status < 0) {
-		block_signals(&ends);
-		log_setup(spec->name, s->config.log_level, s->config.log_format);
-		clock_uuid7(s->instance);
-		s->metrics = metrics_create();
-		status = open_parts(s);
-	} else {
-		free(s);
-		return status;
-	}
-	if (status != 0)
-		return status;
-	started = start_all(s);
-	if (started) {
-		log_info("service.started", "port=%u admin_port=%u instance=%s", (unsigned)s->config.port, (unsigned)s->config.admin_port,
-			 s->instance);
-		await_end(&ends);
-	}
-	stop_all(s);
-	log_info("service.stopped", "clean=%s", started ? "yes" : "no");
+	if (status < 0)
+		status = run(s);
+	arena_free(&s->arena);
 	free(s);
-	return started ? 0 : 1;
+	return status;
 }
