@@ -6,7 +6,7 @@ ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += --jobs=$(shell nproc)
 endif
 
-PROGRAMS := $(patsubst %/main.c,%,$(wildcard *_svc/main.c))
+PROGRAMS := $(patsubst %/main.c,%,$(wildcard *_svc/main.c gateway/main.c))
 PYTHON := /usr/bin/python3
 
 include mk/variant.mk

@@ -21,11 +21,12 @@ $(PACKAGES): deploy/install mk/rules.mk $(wildcard /var/lib/dpkg/status)
 	@mysql=$$(pkg-config --exists libmariadb && echo libmariadb || echo mysqlclient) && \
 	set -- libmicrohttpd hiredis json-c rdkafka $$mysql && \
 	cflags=$$(pkg-config --cflags "$$@") && libs=$$(pkg-config --libs "$$@") && \
-	{ echo "PACKAGE_CFLAGS := $$cflags" | sed 's/ -I/ -isystem /g; s/ -D_FILE_OFFSET_BITS=64//'; echo "PACKAGE_LIBS := $$libs"; } >$@
+	{ echo "PACKAGE_CFLAGS := $$cflags" | sed 's/ -I/ -isystem /g; s/ -D_FILE_OFFSET_BITS=64//'; echo "PACKAGE_LIBS := $$libs"; \
+	echo "GATEWAY_LIBS := $$(pkg-config --libs libpcre2-8)"; } >$@
 
 # --- when to build anew: other flags, or files that came or went ---------------------------------
 
-SOURCES := $(wildcard shared/*/*.c *_svc/*.c)
+SOURCES := $(wildcard shared/*/*.c *_svc/*.c gateway/*.c gateway/*/*.c)
 TESTS := $(shell find tests/unit -name '*.c' 2>/dev/null | sort)
 BENCHES := $(wildcard tests/bench/*.c)
 FUZZERS := $(wildcard tests/fuzz/*_fuzz.c)
@@ -66,6 +67,11 @@ $(B)/lib$1.a: $(call objects,$(wildcard shared/$1/*.c)) $(B)/files
 endef
 $(foreach layer,$(LAYERS),$(eval $(call library,$(layer))))
 
+# The gateway's parts, which are libc's and shared/base's only.
+$(B)/libgateway.a: $(call objects,$(wildcard gateway/*/*.c)) $(B)/files
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+
 LINK = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 
 # --- programs -----------------------------------------------------------------------------------
@@ -75,17 +81,22 @@ $(B)/$1: $(call objects,$(wildcard $1/*.c)) $(call libraries,$(LAYERS)) $(B)/fil
 	$$(call say,LINK,$$@)
 	$(Q)$$(LINK) $$(PACKAGE_LIBS) -lm
 endef
-$(foreach name,$(PROGRAMS),$(eval $(call program,$(name))))
+$(foreach name,$(filter %_svc,$(PROGRAMS)),$(eval $(call program,$(name))))
+
+$(B)/gateway: $(B)/obj/gateway/main.o $(B)/libgateway.a $(B)/libbase.a $(B)/files
+	$(call say,LINK,$@)
+	$(Q)$(LINK) $(GATEWAY_LIBS) -lm
 
 # --- unit tests ---------------------------------------------------------------------------------
 # tests/unit/LAYER/X_test.c is linked with that layer and those below, tests/unit/NAME_svc/X_test.c
-# with all of them and that service without its main. A line "link: -Wl,--wrap=NAME" in the file is
+# with all of them and that service without its main, tests/unit/gateway/PART/X_test.c with the gateway's parts. A line "link: -Wl,--wrap=NAME" in the file is
 # obeyed.
 
 TEST_SOURCES := $(filter %_test.c,$(TESTS))
 UNIT_TESTS := $(TEST_SOURCES:%.c=$(B)/%)
 SUPPORT := $(call objects,$(filter-out %_test.c,$(TESTS)))
 folder_of = $(word 3,$(subst /, ,$1))
+of_gateway = $(filter gateway,$(call folder_of,$1))
 
 # A test takes from it what it names.
 $(B)/libsupport.a: $(SUPPORT) $(B)/files
@@ -95,11 +106,11 @@ $(B)/libsupport.a: $(SUPPORT) $(B)/files
 define unit_test
 $(B)/$(1:.c=): $(call objects,$1) $(B)/libsupport.a \
 		$(call objects,$(filter-out %/main.c,$(wildcard $(filter %_svc,$(call folder_of,$1))/*.c))) \
-		$(call libraries,$(call from,$(call folder_of,$1))) $(B)/files
+		$(if $(call of_gateway,$1),$(B)/libgateway.a $(B)/libbase.a,$(call libraries,$(call from,$(call folder_of,$1)))) $(B)/files
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
-	$(Q)$$(LINK) $$$$(sed -n 's/.*link: \(-Wl,[^ ]*\).*/\1/p' $1) \
-		$(if $(filter base,$(call folder_of,$1)),,$$(PACKAGE_LIBS)) -lcmocka -lm
+	$(Q)$$(LINK) $$$$(sed -n 's/.*link: \(-Wl,[^ ]*\).*/\1/p' $1) $(if $(filter base,$(call folder_of,$1)),,$$(PACKAGE_LIBS)) \
+		$(if $(call of_gateway,$1),$$(GATEWAY_LIBS)) -lcmocka -lm
 endef
 $(foreach test,$(TEST_SOURCES),$(eval $(call unit_test,$(test))))
 
@@ -117,10 +128,10 @@ $(BENCH_PROGRAMS): $(B)/%: $(B)/obj/%.o $(call objects,$(BENCH_MODULES)) $(call 
 
 FUZZ_PROGRAMS := $(FUZZERS:%.c=$(B)/%)
 
-$(FUZZ_PROGRAMS): $(B)/%: $(B)/obj/%.o $(call libraries,$(LAYERS)) $(B)/files
+$(FUZZ_PROGRAMS): $(B)/%: $(B)/obj/%.o $(call libraries,$(LAYERS)) $(B)/libgateway.a $(B)/files
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -fsanitize=fuzzer $(PACKAGE_LIBS) -lm
+	$(Q)$(LINK) $(B)/libbase.a -fsanitize=fuzzer $(PACKAGE_LIBS) $(GATEWAY_LIBS) -lm
 
 # --- for editors --------------------------------------------------------------------------------
 
