@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <librdkafka/rdkafka.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@
 #define ANSWERED_LATELY_MS 3000
 #define PURGE_WAIT_MS 1000    /* for the reports of a producer that is freed */
 #define BATCH_MAX 1024        /* records taken from librdkafka's queue at once */
+#define ASK_AGAIN_MS 20       /* for a topic that was made a moment ago */
 
 /* What all kinds of clients have. First member of struct broker_producer and broker_consumer. */
 struct client {
@@ -411,6 +413,20 @@ static rd_kafka_resp_err_t count_partitions(rd_kafka_t *rk, const char *name, in
 	return error;
 }
 
+/* The same for a topic that somebody else just made: the broker that is asked may not know it, or its leaders, yet. */
+static rd_kafka_resp_err_t await_partitions(rd_kafka_t *rk, const char *name, int64_t deadline_us, int32_t *partitions)
+{
+	for (;;) {
+		rd_kafka_resp_err_t error = count_partitions(rk, name, deadline_us, partitions);
+		bool unknown = error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+			       (error == RD_KAFKA_RESP_ERR_NO_ERROR && *partitions == 0);
+
+		if (!unknown || clock_left_ms(deadline_us) == 0)
+			return error;
+		poll(NULL, 0, ASK_AGAIN_MS);
+	}
+}
+
 enum err broker_topic_ensure(const char *brokers, const struct broker_topic *t, int timeout_ms)
 {
 	int64_t deadline_us = clock_mono_us() + (int64_t)timeout_ms * 1000;
@@ -427,15 +443,15 @@ enum err broker_topic_ensure(const char *brokers, const struct broker_topic *t, 
 	if (error == RD_KAFKA_RESP_ERR_NO_ERROR && partitions == 0) {
 		error = create_topic(c.rk, t, deadline_us);
 		partitions = t->partitions;
-		if (error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) /* somebody was quicker */
-			error = count_partitions(c.rk, t->name, deadline_us, &partitions);
+		if (error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+			error = await_partitions(c.rk, t->name, deadline_us, &partitions);
 	}
 	client_close(&c);
 	if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		log_debug("broker.topic", "topic=%s err=%s", t->name, rd_kafka_err2name(error));
 		return ERR_UNAVAILABLE;
 	}
-	if (partitions == 0) /* just made by somebody else, and not yet known to the broker that was asked */
+	if (partitions == 0)
 		return ERR_UNAVAILABLE;
 	return partitions == t->partitions ? ERR_OK : ERR_CONFLICT;
 }
