@@ -17,7 +17,7 @@ declare -A PORTS=(
 	[item_svc]="9501 5001" [alarm_svc]="9601 6001" [user_svc]="9701 7001"
 	[item_db]=3311 [alarm_db]=3312 [user_db]=3313
 	[item_redis]=6381 [alarm_redis]=6382 [user_redis]=6383
-	[kafka]="9092 9093"
+	[kafka]="9092 9093" [gateway]="8404 8089"
 )
 
 say() { printf '%s\n' "$*"; }

@@ -1,0 +1,20 @@
+/* resolver.h - addresses of servers that are given by name: looked up in a thread of its own, never on a loop.
+ *
+ * A name that has no address is a server in maintenance ("MAINT (resolution)"), never a failed start; it is asked for again, as the
+ * "resolvers" section says or, for libc, after 1 s and then with growing pauses up to 10 s. Results arrive as messages to the first worker.
+ */
+#ifndef MOA_GATEWAY_HEALTH_RESOLVER_H
+#define MOA_GATEWAY_HEALTH_RESOLVER_H
+
+struct gateway;
+struct parse;
+struct resolver;
+
+/* Reads a line of a "resolvers" section: p->config->resolvers' newest. The first word of the line is at p->at. */
+void resolvers_read(struct parse *p);
+/* Looks up all names of servers once, waiting at most a second for those of libc (init-addr); then goes on in its thread. NULL when no
+ * server has a name. */
+struct resolver *resolver_start(struct gateway *g);
+void resolver_stop(struct resolver **r);
+
+#endif

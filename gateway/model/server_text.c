@@ -1,0 +1,180 @@
+/* server_text.c - servers in words: status, address, and the log lines about changes of their state. The words are HAProxy's. */
+#include "gateway/model/server_text.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "gateway/health/health.h"
+#include "gateway/model/proxy.h"
+#include "gateway/model/state.h"
+#include "shared/base/log.h"
+
+#define WHAT_SIZE 512
+
+const char *server_address_text(const struct server_address *a, char space[SERVER_ADDRESS_SIZE], unsigned *port)
+{
+	const struct sockaddr_storage *sa = a == NULL ? NULL : &a->sa;
+	unsigned number = 0;
+
+	snprintf(space, SERVER_ADDRESS_SIZE, "%s", sa == NULL ? "-" : "unix");
+	if (sa != NULL && sa->ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)sa;
+
+		inet_ntop(AF_INET, &in->sin_addr, space, SERVER_ADDRESS_SIZE);
+		number = ntohs(in->sin_port);
+	} else if (sa != NULL && sa->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)sa;
+
+		inet_ntop(AF_INET6, &in6->sin6_addr, space, SERVER_ADDRESS_SIZE);
+		number = ntohs(in6->sin6_port);
+	}
+	if (port != NULL)
+		*port = number;
+	return space;
+}
+
+/* --- status --- */
+
+static const char *counted(char space[32], const char *word, unsigned n, unsigned of)
+{
+	snprintf(space, 32, "%s %u/%u", word, n, of);
+	return space;
+}
+
+const char *server_status_text(const struct server *s, char space[32])
+{
+	unsigned admin = atomic_load_explicit(&s->admin, memory_order_relaxed);
+	int state = atomic_load_explicit(&s->state, memory_order_relaxed);
+	struct health_view v = { .enabled = false };
+	bool falling;
+
+	if (s->health != NULL)
+		health_view(s, &v);
+	falling = v.enabled && v.health + 1 < v.rise + v.fall && v.health >= v.rise;
+	if (admin & SERVER_MAINT_ANY)
+		return (admin & SERVER_MAINT_ANY) == SERVER_MAINT_NAME ? "MAINT (resolution)" : "MAINT";
+	if (state == SERVER_DOWN)
+		return v.enabled && v.health > 0 ? counted(space, "DOWN", v.health, v.rise) : "DOWN";
+	if (state == SERVER_STOPPING)
+		return falling ? counted(space, "NOLB", v.health - v.rise + 1, v.fall) : "NOLB";
+	if (admin & SERVER_DRAIN)
+		return falling ? counted(space, "DRAIN", v.health - v.rise + 1, v.fall) : "DRAIN";
+	if (falling)
+		return counted(space, "UP", v.health - v.rise + 1, v.fall);
+	return v.enabled ? "UP" : "no check";
+}
+
+/* --- log lines --- */
+
+/* What follows the first sentence. */
+enum rest {
+	REST_NOTHING,
+	REST_LEFT,   /* how many servers are left, and what became of its exchanges */
+	REST_ONLINE, /* how many there are now */
+};
+
+struct counts {
+	unsigned active, backup; /* usable servers */
+};
+
+static struct counts count_usable(const struct proxy *p)
+{
+	struct counts c = { 0, 0 };
+
+	for (const struct server *s = p->backend.servers; s != NULL; s = s->next) {
+		if (server_usable(s))
+			*(s->o.backup ? &c.backup : &c.active) += 1;
+	}
+	return c;
+}
+
+static void note(const struct server *s, const struct server_before *before, const char *event, const char *what, enum rest rest)
+{
+	const struct proxy *p = s->backend;
+	struct counts c = count_usable(p);
+	unsigned queued = atomic_load_explicit(&s->queued, memory_order_relaxed);
+	unsigned requeued = before->queued > queued ? before->queued - queued : 0;
+	const char *backup = c.active == 0 && c.backup > 0 ? " Running on backup." : "";
+	char more[256] = "";
+
+	if (rest == REST_LEFT)
+		snprintf(more, sizeof(more), " %u active and %u backup servers left.%s %u sessions active, %u requeued, %u remaining in queue.",
+			 c.active, c.backup, backup, atomic_load_explicit(&s->served, memory_order_relaxed), requeued, queued);
+	if (rest == REST_ONLINE)
+		snprintf(more, sizeof(more), " %u active and %u backup servers online.%s %u sessions requeued, %u total in queue.",
+			 c.active, c.backup, backup, requeued, queued);
+	log_event(LOG_LEVEL_WARN, event, "%sServer %.*s/%.*s %s.%s", s->o.backup ? "Backup " : "", SLICE_ARG(p->name), SLICE_ARG(s->name),
+		  what, more);
+}
+
+void server_log_state(const struct server *s, const struct server_before *before, const char *why)
+{
+	int state = atomic_load_explicit(&s->state, memory_order_relaxed);
+	char what[WHAT_SIZE];
+
+	if (state == before->state || (before->admin & SERVER_MAINT_ANY) != 0)
+		return;
+	snprintf(what, sizeof(what), "is %s%s%s", state == SERVER_DOWN ? "DOWN" : state == SERVER_STOPPING ? "stopping" : "UP",
+		 why == NULL ? "" : ", ", why == NULL ? "" : why);
+	if (state == SERVER_DOWN || state == SERVER_STOPPING)
+		note(s, before, state == SERVER_DOWN ? "server.down" : "server.stopping", what, REST_LEFT);
+	else
+		note(s, before, "server.up", what, REST_ONLINE);
+}
+
+static void log_maintenance_ends(const struct server *s, const struct server_before *before)
+{
+	char what[WHAT_SIZE];
+
+	if (before->admin & SERVER_MAINT_NAME)
+		snprintf(what, sizeof(what), "('%.*s') is UP/READY (resolves again)", SLICE_ARG(s->host));
+	else
+		snprintf(what, sizeof(what), "is UP/READY (leaving forced maintenance)");
+	note(s, before, "server.up", what, REST_NOTHING);
+}
+
+static void log_maintenance_begins(const struct server *s, const struct server_before *before, unsigned admin)
+{
+	const char *name = admin & SERVER_MAINT_NAME ? " (No IP for server)" : "";
+	char what[WHAT_SIZE];
+
+	if (before->down)
+		snprintf(what, sizeof(what), "was DOWN and now enters maintenance%s", name);
+	else
+		snprintf(what, sizeof(what), "is going DOWN for maintenance%s", name);
+	note(s, before, "server.maint", what, before->down ? REST_NOTHING : REST_LEFT);
+}
+
+void server_log_admin(const struct server *s, const struct server_before *before)
+{
+	unsigned admin = atomic_load_explicit(&s->admin, memory_order_relaxed), changed = admin ^ before->admin;
+	bool was = (before->admin & SERVER_MAINT_ANY) != 0, is = (admin & SERVER_MAINT_ANY) != 0;
+
+	if (!was && is)
+		log_maintenance_begins(s, before, admin);
+	else if (was && !is)
+		log_maintenance_ends(s, before);
+	else if (!is && (changed & SERVER_DRAIN) != 0 && (admin & SERVER_DRAIN) != 0)
+		note(s, before, "server.drain", "enters drain state", REST_ONLINE);
+	else if (!is && (changed & SERVER_DRAIN) != 0)
+		note(s, before, "server.up", "is UP (leaving forced drain)", REST_NOTHING);
+}
+
+void server_log_backend(const struct server *s, const struct server_before *before)
+{
+	struct counts c = count_usable(s->backend);
+
+	if (before->lineup > 0 && c.active == 0 && c.backup == 0)
+		log_event(LOG_LEVEL_ERROR, "backend.down", "proxy %.*s has no server available!", SLICE_ARG(s->backend->name));
+}
+
+void server_log_address(const struct server *s, const struct server_address *old, const struct server_address *now)
+{
+	char from[SERVER_ADDRESS_SIZE], to[SERVER_ADDRESS_SIZE];
+	unsigned from_port, to_port;
+
+	server_address_text(old, from, &from_port);
+	server_address_text(now, to, &to_port);
+	log_event(LOG_LEVEL_INFO, "server.address", "%.*s/%.*s changed its address from %s:%u to %s:%u", SLICE_ARG(s->backend->name),
+		  SLICE_ARG(s->name), from, from_port, to, to_port);
+}

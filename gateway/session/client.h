@@ -1,0 +1,55 @@
+/* client.h - the connection of a client: its bytes, and the exchanges on it, one after the other.
+ *
+ * Idle it holds only this struct and its timer. Its worker's thread.
+ */
+#ifndef MOA_GATEWAY_SESSION_CLIENT_H
+#define MOA_GATEWAY_SESSION_CLIENT_H
+
+#include "gateway/loop/loop.h"
+#include "gateway/session/exchange.h"
+#include "gateway/session/flow.h"
+
+struct stream;
+struct upstream;
+
+enum client_state {
+	CLIENT_IDLE,    /* between two requests, or before the first: no buffer is held */
+	CLIENT_BUSY,    /* an exchange is under way */
+	CLIENT_LINGERS, /* we have ended our sending; what still arrives is thrown away, so that the last answer is not lost to a reset */
+};
+
+struct client {
+	struct session session;
+	struct watch watch;
+	struct timer timer;      /* while idle or lingering; an exchange has its own */
+	struct client *next, **link; /* all of the worker */
+	enum client_state state;
+	bool readable, writable; /* as last known: cleared when a call says EAGAIN */
+	bool hung_up;            /* its end, or an error, was announced: the end of reading has to be met */
+	bool ended;              /* the client sends nothing more */
+	bool broken;             /* the connection failed */
+	bool stepping;           /* client_step() is running: it must not be entered again */
+	struct buffer in;
+	struct stream *stream;
+	struct upstream *own;    /* http-reuse never: the server connection that only this client uses */
+	int64_t idle_since_us;   /* for Ti */
+	uint64_t id;
+};
+
+/* Takes over <fd>, accepted from <listener>. */
+void client_accepted(struct worker *w, struct listener *listener, int fd, const struct sockaddr_storage *from);
+/* Goes on as far as it can: after an event, a timer, or news of the server's side. May free <c>. */
+void client_step(struct client *c);
+/* Reads once into c->in. The bytes read; 0: nothing now, no room, ended or broken (see the flags). */
+size_t client_read(struct client *c);
+/* Closes the connection and frees <c>. No exchange may be under way. */
+void client_close(struct client *c);
+/* The exchange has ended: on to the next, or to the end of the connection (<keep> false). False: <c> is gone. */
+bool client_exchange_done(struct client *c, bool keep);
+/* Gives the buffer back when it holds nothing. */
+void client_release_buffer(struct client *c);
+
+/* Soft stop: every connection ends after its next answer, and idle ones in a second. <at_once>: all of them now. */
+void clients_stop(struct worker *w, bool at_once);
+
+#endif

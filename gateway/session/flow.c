@@ -1,0 +1,202 @@
+/* flow.c - one direction of an exchange: decodes a body in place and writes it newly framed. */
+#include "gateway/session/flow.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "gateway/http/write.h"
+
+static void add_piece(struct flow *f, const void *data, size_t len)
+{
+	if (len == 0)
+		return;
+	assert(f->first + f->count < FLOW_PIECES);
+	f->pieces[f->first + f->count++] = (struct iovec){ .iov_base = (void *)(uintptr_t)data, .iov_len = len };
+}
+
+static void start(struct flow *f, struct slice head)
+{
+	http_body_init(&f->body, &f->frame);
+	f->head = head;
+	f->at = f->start;
+	f->first = 0;
+	f->count = 0;
+	f->ended = http_body_done(&f->body);
+	f->finished = false;
+	f->payload = 0;
+	add_piece(f, head.ptr, head.len);
+}
+
+void flow_init(struct flow *f, struct buffer *in, const struct http_frame *frame, struct slice head, bool to_chunks)
+{
+	f->in = in;
+	f->frame = *frame;
+	f->to_chunks = to_chunks;
+	f->to_nowhere = false;
+	f->kept = true;
+	f->keep = false;
+	f->start = in->begin;
+	f->written = 0;
+	start(f, head);
+}
+
+void flow_rewind(struct flow *f, struct slice head)
+{
+	assert(f->kept);
+	start(f, head);
+}
+
+bool flow_pending(const struct flow *f)
+{
+	return f->count > 0;
+}
+
+/* Gives the buffer back what was written, unless a retry may want it. */
+static void release(struct flow *f)
+{
+	struct buffer *in = f->in;
+
+	if (f->keep)
+		return;
+	if (f->at > f->start)
+		f->kept = false;
+	in->begin = f->at;
+	if (in->begin == in->end) {
+		in->begin = in->end = in->floor;
+		f->at = in->begin;
+	}
+}
+
+bool flow_unkeep(struct flow *f)
+{
+	if (!f->keep)
+		return false;
+	f->keep = false;
+	if (!flow_pending(f))
+		release(f);
+	return true;
+}
+
+bool flow_abandon(struct flow *f)
+{
+	f->count = 0;
+	if (!f->ended)
+		return false;
+	f->keep = false;
+	release(f);
+	return true;
+}
+
+/* Decodes what is there into at most FLOW_SPANS slices; their bytes, or SIZE_MAX when the body is bad. */
+static size_t decode(struct flow *f, struct slice *spans, unsigned *count)
+{
+	struct buffer *in = f->in;
+	size_t total = 0;
+
+	*count = 0;
+	f->starved = false;
+	while (!f->ended && *count < FLOW_SPANS) {
+		struct slice data = SLICE_NONE;
+		size_t used = 0;
+		enum http_progress p = http_body_next(&f->body, slice_of(in->data + f->at, in->end - f->at), &used, &data);
+
+		f->at += used;
+		if (data.len > 0) {
+			spans[(*count)++] = data;
+			total += data.len;
+		}
+		if (p == HTTP_BAD)
+			return SIZE_MAX;
+		f->ended = p == HTTP_DONE;
+		if (p == HTTP_MORE && used == 0) {
+			f->starved = true;
+			break;
+		}
+	}
+	f->payload += total;
+	return total;
+}
+
+/* Lays the next pieces out. False when the body is bad. */
+static bool gather(struct flow *f)
+{
+	struct slice spans[FLOW_SPANS];
+	unsigned count;
+	size_t total = decode(f, spans, &count);
+
+	if (total == SIZE_MAX)
+		return false;
+	if (f->to_nowhere)
+		count = 0;
+	else if (f->to_chunks && total > 0)
+		add_piece(f, f->chunk_line, http_write_chunk_line(total, f->chunk_line));
+	for (unsigned i = 0; i < count; i++)
+		add_piece(f, spans[i].ptr, spans[i].len);
+	if (f->to_chunks && !f->to_nowhere) {
+		if (total > 0)
+			add_piece(f, "\r\n", 2);
+		if (f->ended)
+			add_piece(f, "0\r\n\r\n", 5);
+	}
+	f->finished = f->ended;
+	return true;
+}
+
+/* Writes pieces until none is left. */
+static enum flow_result drain(struct flow *f, int fd)
+{
+	while (f->count > 0) {
+		struct msghdr m = { .msg_iov = &f->pieces[f->first], .msg_iovlen = f->count };
+		ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN || errno == EWOULDBLOCK ? FLOW_BLOCKED : FLOW_BROKEN;
+		f->written += (size_t)n;
+		while (f->count > 0 && (size_t)n >= f->pieces[f->first].iov_len) {
+			n -= (ssize_t)f->pieces[f->first].iov_len;
+			f->first++;
+			f->count--;
+		}
+		if (f->count > 0) {
+			f->pieces[f->first].iov_base = (char *)f->pieces[f->first].iov_base + n;
+			f->pieces[f->first].iov_len -= (size_t)n;
+		}
+	}
+	f->first = 0;
+	return FLOW_DONE;
+}
+
+enum flow_result flow_run(struct flow *f, int fd)
+{
+	for (;;) {
+		/* A head that waits alone takes the body's beginning along. */
+		bool head_only = f->count == 1 && f->pieces[f->first].iov_base == (const void *)f->head.ptr;
+		enum flow_result r;
+
+		if ((f->count == 0 || head_only) && !f->finished && !gather(f))
+			return FLOW_BAD;
+		r = drain(f, fd);
+		if (r != FLOW_DONE)
+			return r;
+		release(f);
+		if (f->finished)
+			return FLOW_DONE;
+		if (f->starved && !f->ended)
+			return FLOW_INPUT;
+	}
+}
+
+bool flow_input_ended(struct flow *f)
+{
+	if (f->ended)
+		return true;
+	if (f->at < f->in->end)
+		return true; /* what is there comes first */
+	if (http_body_end(&f->body) != HTTP_DONE)
+		return false;
+	f->ended = true;
+	return true;
+}

@@ -1,0 +1,313 @@
+/* gateway.c - the process as a whole: makes the workers, runs them, and ends them softly or at once. */
+#include "gateway/session/gateway.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "gateway/conf/conf.h"
+#include "gateway/health/health.h"
+#include "gateway/health/resolver.h"
+#include "gateway/logs/sink.h"
+#include "gateway/loop/container.h"
+#include "gateway/model/proxy.h"
+#include "gateway/model/state.h"
+#include "gateway/session/client.h"
+#include "gateway/session/listen.h"
+#include "gateway/session/stream.h"
+#include "gateway/session/worker.h"
+#include "gateway/table/tokens.h"
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
+
+#define TOKENS_MOST 100000
+#define SPARE_DESCRIPTORS 100 /* of the process's limit: for checks, logs, the runtime socket */
+
+struct signals {
+	struct watch watch;
+	struct gateway *gateway;
+};
+
+static void *must(void *memory)
+{
+	if (memory == NULL) {
+		log_error("memory.exhausted", "what=%s", "gateway");
+		abort();
+	}
+	return memory;
+}
+
+/* ---- making ---- */
+
+static struct tally *tallies(unsigned count, bool times)
+{
+	struct tally *t = must(calloc(count + 1, sizeof(*t)));
+
+	for (unsigned i = 0; i < count && times; i++) {
+		t[i].total = hist_create();
+		t[i].response = hist_create();
+	}
+	return t;
+}
+
+static void tallies_free(struct tally *t, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (t[i].total != NULL) {
+			hist_free(&t[i].total);
+			hist_free(&t[i].response);
+		}
+	}
+	free(t);
+}
+
+static void each_second(struct timer *t);
+static void stop_task(struct task *t);
+
+static void worker_init(struct gateway *g, struct worker *w, unsigned index)
+{
+	const struct config *c = g->config;
+	size_t fields = 2 * (size_t)(c->max_headers + EXTRA_FIELDS) * sizeof(struct http_field);
+
+	w->gateway = g;
+	w->index = index;
+	w->loop = loop_create();
+	w->clients = pool_create("client", sizeof(struct client), 0);
+	w->exchanges = pool_create("stream", sizeof(struct stream) + fields, 0);
+	w->buffers = pool_create("buffer", c->bufsize, 0);
+	w->upstreams = pool_create("upstream", sizeof(struct upstream), 0);
+	w->vars = var_pool_create();
+	w->frontends = tallies(c->proxy_count, true);
+	w->backends = tallies(c->proxy_count, true);
+	w->servers = tallies(c->server_count, true);
+	w->listeners = tallies(c->listener_count, false);
+	w->idle = must(calloc(c->server_count + 1, sizeof(*w->idle)));
+	w->log = log_sink_create(c->log_send_hostname, c->log_tag);
+	w->random = clock_random() | 1;
+	w->refresh.run = accepting_refresh_task;
+	w->stop.run = stop_task;
+	timer_init(&w->second, each_second);
+}
+
+static void worker_clear(struct worker *w)
+{
+	const struct config *c = w->gateway->config;
+
+	upstream_close_idle(w);
+	while (w->arena_count > 0)
+		arena_free(&w->arenas[--w->arena_count]);
+	log_sink_free(&w->log);
+	free(w->idle);
+	tallies_free(w->frontends, c->proxy_count);
+	tallies_free(w->backends, c->proxy_count);
+	tallies_free(w->servers, c->server_count);
+	tallies_free(w->listeners, c->listener_count);
+	pool_free(&w->vars);
+	pool_free(&w->upstreams);
+	pool_free(&w->buffers);
+	pool_free(&w->exchanges);
+	pool_free(&w->clients);
+	loop_free(&w->loop);
+}
+
+/* As many as fit into the limit of descriptors, at two for each connection. */
+static unsigned default_maxconn(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return 2000;
+	if (r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+	return r.rlim_cur < 4 * SPARE_DESCRIPTORS ? SPARE_DESCRIPTORS : (unsigned)((r.rlim_cur - SPARE_DESCRIPTORS) / 2);
+}
+
+static bool wants_tokens(const struct config *c)
+{
+	for (const struct proxy *p = c->proxies; p != NULL; p = p->next) {
+		if (p->consistency != NULL)
+			return true;
+	}
+	return false;
+}
+
+struct gateway *gateway_create(struct config *c)
+{
+	struct gateway *g = must(calloc(1, sizeof(*g)));
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	g->config = c;
+	if (c->maxconn == 0)
+		c->maxconn = default_maxconn();
+	g->worker_count = c->threads > 0 ? c->threads : processors > 0 ? (unsigned)processors : 1;
+	g->workers = must(calloc(g->worker_count, sizeof(*g->workers)));
+	g->started_us = clock_mono_us();
+	g->started_wall_us = clock_wall_us();
+	if (wants_tokens(c))
+		g->tokens = token_table_create(TOKENS_MOST);
+	for (unsigned i = 0; i < g->worker_count; i++)
+		worker_init(g, &g->workers[i], i);
+	return g;
+}
+
+void gateway_free(struct gateway **gateway)
+{
+	struct gateway *g = *gateway;
+
+	if (g == NULL)
+		return;
+	*gateway = NULL;
+	server_states_end(g);
+	for (unsigned i = 0; i < g->worker_count; i++)
+		worker_clear(&g->workers[i]);
+	listeners_close(g);
+	token_table_free(&g->tokens);
+	free(g->workers);
+	conf_free(&g->config);
+	free(g);
+}
+
+bool gateway_open(struct gateway *g, struct buf *messages)
+{
+	if (!listeners_open(g, messages))
+		return false;
+	server_states_begin(g);
+	g->resolver = resolver_start(g);
+	return true;
+}
+
+/* ---- running ---- */
+
+static void flush_logs(void *arg)
+{
+	struct worker *w = arg;
+
+	log_sink_flush(w->log);
+}
+
+/* hard-stop-after */
+static bool stopped_long_enough(const struct gateway *g)
+{
+	int most_ms = g->config->hard_stop_after_ms;
+
+	return most_ms > 0 && clock_mono_us() - atomic_load(&g->stopping_since_us) > (int64_t)most_ms * 1000;
+}
+
+static void each_second(struct timer *t)
+{
+	struct worker *w = container_of(t, struct worker, second);
+
+	upstream_sweep(w, loop_now_ms(w->loop));
+	if (!atomic_load(&w->gateway->stopping))
+		w->refresh.run(&w->refresh); /* sockets that were let go for want of descriptors */
+	else if (stopped_long_enough(w->gateway))
+		gateway_stop(w->gateway, true);
+	loop_arm(w->loop, &w->second, 1000);
+}
+
+static void stop_task(struct task *t)
+{
+	struct worker *w = container_of(t, struct worker, stop);
+	bool at_once = atomic_load(&w->gateway->stop_at_once);
+
+	w->refresh.run(&w->refresh);
+	clients_stop(w, at_once);
+	if (at_once)
+		loop_stop(w->loop);
+	else
+		gateway_end_if_idle(w->gateway);
+}
+
+/* All loops go on until the last connection has ended: the first one hears the signals. */
+void gateway_end_if_idle(struct gateway *g)
+{
+	if (!atomic_load(&g->stopping) || atomic_load(&g->connections) > 0)
+		return;
+	for (unsigned i = 0; i < g->worker_count; i++)
+		loop_stop(g->workers[i].loop);
+}
+
+void gateway_stop(struct gateway *g, bool at_once)
+{
+	if (at_once)
+		atomic_store(&g->stop_at_once, true);
+	if (!atomic_exchange(&g->stopping, true))
+		atomic_store(&g->stopping_since_us, clock_mono_us());
+	for (unsigned i = 0; i < g->worker_count; i++)
+		loop_post(g->workers[i].loop, &g->workers[i].stop);
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	accepting_start(w);
+	loop_at_round_end(w->loop, flush_logs, w);
+	loop_arm(w->loop, &w->second, 1000);
+	loop_run(w->loop);
+	clients_stop(w, true);
+	loop_cancel(w->loop, &w->second);
+	loop_at_round_end(w->loop, NULL, NULL);
+	accepting_stop(w);
+	return NULL;
+}
+
+static void signal_came(struct watch *watch, unsigned events)
+{
+	struct signals *s = container_of(watch, struct signals, watch);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	while (read(watch->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGUSR1)
+			gateway_stop(s->gateway, false);
+		else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+			gateway_stop(s->gateway, true);
+	}
+}
+
+static void watch_signals(struct gateway *g, struct signals *s)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	s->gateway = g;
+	s->watch = (struct watch){ .fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), .ready = signal_came };
+	if (s->watch.fd < 0 || loop_watch(g->workers[0].loop, &s->watch) != ERR_OK) {
+		log_error("gateway.signals", "errno=%d", errno);
+		abort();
+	}
+}
+
+void gateway_run(struct gateway *g)
+{
+	struct signals signals;
+
+	watch_signals(g, &signals);
+	atomic_store(&g->running, true);
+	health_start(g);
+	for (unsigned i = 1; i < g->worker_count; i++) {
+		if (pthread_create(&g->workers[i].thread, NULL, worker_main, &g->workers[i]) != 0) {
+			log_error("gateway.thread", "errno=%d", errno);
+			abort();
+		}
+	}
+	worker_main(&g->workers[0]);
+	for (unsigned i = 1; i < g->worker_count; i++)
+		pthread_join(g->workers[i].thread, NULL);
+	atomic_store(&g->running, false);
+	resolver_stop(&g->resolver);
+	health_stop(g);
+	loop_unwatch(g->workers[0].loop, &signals.watch);
+	close(signals.watch.fd);
+}

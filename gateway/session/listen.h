@@ -1,0 +1,29 @@
+/* listen.h - the listening sockets, shared by all workers, and when which of them accept. */
+#ifndef MOA_GATEWAY_SESSION_LISTEN_H
+#define MOA_GATEWAY_SESSION_LISTEN_H
+
+#include <stdbool.h>
+#include "gateway/loop/loop.h"
+#include "gateway/model/config.h"
+#include "shared/base/buf.h"
+
+struct gateway;
+struct worker;
+
+/* Opens one listener: its own socket, fd@N, or the one that an old process handed over (l->fd is set then). False: <messages> says why. */
+bool listener_open(struct listener *l, struct buf *messages);
+/* Opens those of all proxies that are not disabled. */
+bool listeners_open(struct gateway *g, struct buf *messages);
+void listeners_close(struct gateway *g);
+
+/* Begins to accept in this worker: before its loop runs. */
+void accepting_start(struct worker *w);
+void accepting_stop(struct worker *w);
+/* Looks anew at what may accept now: after a frontend was stopped or continued, when a limit is no longer met. Any thread. */
+void accepting_refresh(struct gateway *g);
+/* The same for one worker: what its task "refresh" runs. */
+void accepting_refresh_task(struct task *t);
+/* A connection of <l> has ended. */
+void listener_left(struct listener *l, struct worker *w);
+
+#endif

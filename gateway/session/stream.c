@@ -1,0 +1,304 @@
+/* stream.c - the state machine of an exchange: its stages, what limits each in time, and its failures. */
+#include "gateway/session/stream.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "gateway/loop/container.h"
+#include "gateway/model/proxy.h"
+#include "gateway/rule/error_page.h"
+#include "gateway/session/worker.h"
+#include "shared/base/clock.h"
+
+#define ARENA_FIRST 2048
+#define ARENA_MOST (256 * 1024) /* of one exchange: edits, values and answers beyond it fail */
+#define PAUSE_MS 1000           /* before the same server is tried again; less when timeout connect is */
+
+char *stream_buffer(struct worker *w)
+{
+	return pool_take(w->buffers);
+}
+
+static struct arena *take_arena(struct worker *w)
+{
+	return w->arena_count > 0 ? w->arenas[--w->arena_count] : arena_create(ARENA_FIRST, ARENA_MOST);
+}
+
+static void queue_gave(struct task *t);
+
+struct stream *stream_create(struct client *c)
+{
+	struct worker *w = c->session.worker;
+	struct stream *s = pool_take(w->exchanges);
+	unsigned most = w->gateway->config->max_headers;
+
+	if (s == NULL)
+		return NULL;
+	memset(s, 0, sizeof(*s));
+	s->client = c;
+	s->stage = STAGE_HEAD;
+	s->keep_client = true;
+	s->x.session = &c->session;
+	s->x.worker = w;
+	s->x.frontend = c->session.frontend;
+	s->x.arena = take_arena(w);
+	s->x.cause = s->x.stage = '-';
+	s->x.log_level = -1;
+	s->x.body_limit = s->x.frontend->body_limit;
+	s->x.t.first_byte_us = loop_now_us(w->loop);
+	s->x.t.idle_us = s->x.t.first_byte_us - c->idle_since_us;
+	s->x.t.wall_us = clock_wall_us();
+	s->client_us = s->x.t.first_byte_us;
+	s->waiter.loop = w->loop;
+	s->waiter.task.run = queue_gave;
+	http_head_init(&s->x.request, s->fields, most);
+	http_head_init(&s->x.response, s->fields + most + EXTRA_FIELDS, most);
+	http_parser_init(&s->parser, false, 0);
+	timer_init(&s->timer, stream_timed_out);
+	c->session.requests++;
+	return s;
+}
+
+/* ---- the machine ---- */
+
+static bool stage_wait(struct stream *s)
+{
+	(void)s;
+	return false;
+}
+
+bool stream_run(struct stream *s, bool *gone)
+{
+	static bool (*const stages[STAGE_COUNT])(struct stream *s) = {
+		[STAGE_HEAD] = stage_head,       [STAGE_BODY] = stage_body,   [STAGE_TARPIT] = stage_wait, [STAGE_CHOOSE] = stage_choose,
+		[STAGE_QUEUE] = stage_wait,      [STAGE_PAUSE] = stage_wait,  [STAGE_CONNECT] = stage_connect,
+		[STAGE_FORWARD] = stage_forward, [STAGE_REPLY] = stage_reply,
+	};
+
+	if (s->client->broken && s->stage < STAGE_FORWARD && s->stage > STAGE_HEAD)
+		stream_client_left(s);
+	while (s->stage != STAGE_END && stages[s->stage](s))
+		;
+	if (s->stage == STAGE_END) {
+		*gone = !stream_end(s);
+		return true;
+	}
+	stream_arm(s);
+	return false;
+}
+
+/* ---- the queue's answer ---- */
+
+/* @thread: this stream's, a moment after a place was given. */
+static void queue_gave(struct task *t)
+{
+	struct stream *s = container_of(container_of(t, struct waiter, task), struct stream, waiter);
+
+	assert(s->stage == STAGE_QUEUE);
+	s->place = s->waiter.given;
+	s->waiter.given = NULL;
+	s->stage = STAGE_CHOOSE;
+	client_step(s->client);
+}
+
+/* ---- time ---- */
+
+enum limit { LIMIT_NONE, LIMIT_STAGE, LIMIT_CLIENT, LIMIT_SERVER, LIMIT_TOTAL };
+
+static int first_of(int a, int b)
+{
+	return a > 0 ? a : b;
+}
+
+static const struct proxy_timeouts *back_timeouts(const struct stream *s)
+{
+	return &(s->x.backend != NULL ? s->x.backend : s->x.frontend)->timeout;
+}
+
+static void consider(enum limit kind, int64_t from_us, int wait_ms, enum limit *best, int64_t *due_us)
+{
+	int64_t due = from_us + (int64_t)wait_ms * 1000;
+
+	if (wait_ms <= 0 || (*best != LIMIT_NONE && due >= *due_us))
+		return;
+	*best = kind;
+	*due_us = due;
+}
+
+/* Both sides may be waited for at once: for more of the request, and for the server to take it. */
+static enum limit forward_limit(const struct stream *s, int64_t *due_us)
+{
+	const struct proxy_timeouts *front = &s->x.frontend->timeout, *back = back_timeouts(s);
+	int client_ms = front->client, server_ms = first_of(s->x.timeout_server_ms, back->server);
+	enum limit best = LIMIT_NONE;
+
+	if (s->tunnel && first_of(s->x.timeout_tunnel_ms, back->tunnel) > 0)
+		client_ms = server_ms = first_of(s->x.timeout_tunnel_ms, back->tunnel);
+	if (s->tunnel) { /* either side may be silent as long as the other talks */
+		consider(LIMIT_SERVER, s->client_us > s->server_us ? s->client_us : s->server_us, server_ms, &best, due_us);
+		return best;
+	}
+	if ((!s->up_done && s->wants_input) || (s->responding && !s->client->writable))
+		consider(LIMIT_CLIENT, s->client_us, client_ms, &best, due_us);
+	if (s->up_done || !s->wants_input)
+		consider(LIMIT_SERVER, s->server_us, s->responding && !s->client->writable ? 0 : server_ms, &best, due_us);
+	return best;
+}
+
+static enum limit limit_of(const struct stream *s, int64_t *due_us)
+{
+	const struct proxy_timeouts *front = &s->x.frontend->timeout, *back = back_timeouts(s);
+	int64_t since = s->x.t.first_byte_us;
+	enum limit best = LIMIT_NONE;
+
+	switch (s->stage) {
+	case STAGE_HEAD:
+	case STAGE_BODY:
+		consider(LIMIT_STAGE, front->http_request > 0 ? since : s->client_us, first_of(front->http_request, front->client), &best,
+			 due_us);
+		break;
+	case STAGE_TARPIT:
+		consider(LIMIT_STAGE, s->server_us, first_of(first_of(back->tarpit, back->connect), 1), &best, due_us);
+		break;
+	case STAGE_QUEUE:
+		consider(LIMIT_STAGE, s->server_us, first_of(back->queue, back->connect), &best, due_us);
+		break;
+	case STAGE_PAUSE:
+		consider(LIMIT_STAGE, s->server_us, back->connect > 0 && back->connect < PAUSE_MS ? back->connect : PAUSE_MS, &best, due_us);
+		break;
+	case STAGE_CONNECT:
+		consider(LIMIT_STAGE, s->server_us, back->connect, &best, due_us);
+		break;
+	case STAGE_FORWARD:
+		best = forward_limit(s, due_us);
+		break;
+	case STAGE_REPLY:
+		consider(LIMIT_CLIENT, s->client_us, front->client, &best, due_us);
+		break;
+	default:
+		break;
+	}
+	if (!s->tunnel && s->stage != STAGE_REPLY)
+		consider(LIMIT_TOTAL, since, first_of(back->total, front->total), &best, due_us);
+	return best;
+}
+
+void stream_arm(struct stream *s)
+{
+	struct loop *l = s->x.worker->loop;
+	int64_t due_us = 0;
+
+	if (limit_of(s, &due_us) == LIMIT_NONE)
+		loop_cancel(l, &s->timer);
+	else
+		timer_arm(loop_timers(l), &s->timer, (due_us + 999) / 1000);
+}
+
+/* What a limit that was passed means in this stage. */
+static void give_up(struct stream *s, enum limit kind)
+{
+	if (kind == LIMIT_TOTAL) {
+		stream_fail(s, 504, 'o', stream_stage_letter(s), "The request took longer than it may in all.");
+		return;
+	}
+	switch (s->stage) {
+	case STAGE_HEAD:
+	case STAGE_BODY:
+		stream_fail(s, 408, 'c', s->stage == STAGE_HEAD ? 'R' : 'D', "The request did not arrive in time.");
+		break;
+	case STAGE_TARPIT:
+		stream_reply(s);
+		break;
+	case STAGE_QUEUE:
+		if (stream_leave_queue(s))
+			stream_fail(s, 503, 's', 'Q', "No server had room in time.");
+		break;
+	case STAGE_PAUSE:
+		s->stage = STAGE_CHOOSE;
+		break;
+	case STAGE_CONNECT:
+		stream_retry(s, RETRY_CONN_FAILURE, 503, 's', 'C');
+		break;
+	case STAGE_FORWARD:
+		if (s->responding || (kind == LIMIT_CLIENT && s->x.t.response_us != 0))
+			stream_fail(s, 0, kind == LIMIT_CLIENT ? 'c' : 's', 'D', NULL);
+		else if (kind == LIMIT_CLIENT)
+			stream_fail(s, 408, 'c', 'D', "The request's body did not arrive in time.");
+		else
+			stream_retry(s, RETRY_RESPONSE_TIMEOUT, 504, 's', s->up_done ? 'H' : 'D');
+		break;
+	default:
+		stream_fail(s, 0, 'c', 'D', NULL);
+		break;
+	}
+}
+
+void stream_timed_out(struct timer *t)
+{
+	struct stream *s = container_of(t, struct stream, timer);
+	int64_t due_us = 0;
+	enum limit kind = limit_of(s, &due_us);
+
+	if (kind == LIMIT_NONE || due_us > loop_now_us(s->x.worker->loop)) {
+		stream_arm(s); /* there was progress meanwhile */
+		return;
+	}
+	give_up(s, kind);
+	client_step(s->client);
+}
+
+/* ---- failures ---- */
+
+char stream_stage_letter(const struct stream *s)
+{
+	static const char letters[STAGE_COUNT] = {
+		[STAGE_HEAD] = 'R', [STAGE_BODY] = 'D', [STAGE_TARPIT] = 'T', [STAGE_CHOOSE] = 'Q', [STAGE_QUEUE] = 'Q',
+		[STAGE_PAUSE] = 'C', [STAGE_CONNECT] = 'C', [STAGE_REPLY] = 'L', [STAGE_END] = '-',
+	};
+
+	if (s->stage != STAGE_FORWARD)
+		return letters[s->stage];
+	return s->responding ? 'D' : s->up_done ? 'H' : 'D';
+}
+
+void stream_fail(struct stream *s, int status, char cause, char stage, const char *detail)
+{
+	s->x.cause = cause;
+	s->x.stage = stage;
+	stream_leave_server(s, false);
+	if (status == 0 || s->x.status != 0) {
+		/* Nothing can be said any more: a part of an answer is out, or nobody listens. */
+		s->keep_client = false;
+		s->stage = STAGE_END;
+		return;
+	}
+	s->x.reply = (struct reply){ 0 };
+	error_page_fill(&s->x, status, detail, status == 503 || status == 429 ? 1 : 0);
+	if (status == 400 || status == 408 || status == 413 || status == 431)
+		s->keep_client = false;
+	stream_reply(s);
+}
+
+void stream_client_left(struct stream *s)
+{
+	if (s->stage == STAGE_QUEUE && !stream_leave_queue(s))
+		return;
+	stream_fail(s, 0, 'C', stream_stage_letter(s), NULL);
+}
+
+bool stream_leave_queue(struct stream *s)
+{
+	if (queue_leave(s->x.backend, &s->waiter))
+		return true;
+	return false; /* a place is on its way: queue_gave() comes and goes on from there */
+}
+
+void stream_abort(struct stream *s)
+{
+	struct client *c = s->client;
+
+	if (s->stage == STAGE_QUEUE && !stream_leave_queue(s))
+		return; /* it goes on in a moment, and ends by itself */
+	stream_fail(s, 0, 'K', stream_stage_letter(s), NULL);
+	client_step(c);
+}

@@ -1,0 +1,298 @@
+/* stream_forward.c - while a server is at work: the request flows to it, its response flows back. */
+#include <string.h>
+
+#include "gateway/http/write.h"
+#include "gateway/model/own.h"
+#include "gateway/model/proxy.h"
+#include "gateway/model/state.h"
+#include "gateway/session/own.h"
+#include "gateway/session/stream.h"
+#include "gateway/session/worker.h"
+
+static int64_t now_us(const struct stream *s)
+{
+	return loop_now_us(s->x.worker->loop);
+}
+
+/* ---- towards the server ---- */
+
+static bool request_bad(struct stream *s, int status, const char *detail)
+{
+	tally_add(&s->x.worker->frontends[s->x.frontend->index].bad_requests, 1);
+	s->keep_client = false;
+	stream_fail(s, status, 'P', 'D', detail);
+	return true;
+}
+
+/* More of the request is needed. True when some came, or the exchange goes another way. */
+static bool pull_request(struct stream *s)
+{
+	struct client *c = s->client;
+
+	if (buffer_room(&c->in) == 0 && !flow_unkeep(&s->up_flow))
+		return false;
+	if (client_read(c) > 0) {
+		s->client_us = now_us(s);
+		return true;
+	}
+	if (!c->ended)
+		return false;
+	if (flow_input_ended(&s->up_flow)) /* a tunnel whose one end has closed */
+		return true;
+	tally_add(&s->x.worker->frontends[s->x.frontend->index].client_aborts, 1);
+	s->keep_client = false;
+	stream_fail(s, s->responding ? 0 : 400, 'C', 'D', "The body ended too early.");
+	return true;
+}
+
+static void request_sent(struct stream *s)
+{
+	s->up_done = true;
+	s->server_us = now_us(s);
+	if (s->tunnel)
+		shutdown(s->up->watch.fd, SHUT_WR);
+}
+
+/* True when something moved. */
+static bool push_request(struct stream *s)
+{
+	uint64_t before = s->up_flow.payload, written = s->up_flow.written;
+	enum flow_result r;
+
+	s->wants_input = false;
+	if (s->up_done || s->up_broken || !s->up->writable)
+		return false;
+	r = flow_run(&s->up_flow, s->up->watch.fd);
+	s->x.bytes_in += s->up_flow.payload - before;
+	if (s->up_flow.written != written)
+		s->server_us = now_us(s);
+	if (s->x.body_limit > 0 && s->up_flow.payload > s->x.body_limit && !s->tunnel)
+		return request_bad(s, 413, "The body is too large.");
+	switch (r) {
+	case FLOW_DONE:
+		request_sent(s);
+		return true;
+	case FLOW_INPUT:
+		s->wants_input = true;
+		return pull_request(s);
+	case FLOW_BLOCKED:
+		s->up->writable = false;
+		return false;
+	case FLOW_BAD:
+		return request_bad(s, s->up_flow.body.error.status, s->up_flow.body.error.why);
+	default:
+		s->up_broken = true; /* its answer may have come before it stopped reading */
+		s->up->readable = true;
+		return true;
+	}
+}
+
+/* ---- from the server: the head ---- */
+
+static void expect_head(struct stream *s)
+{
+	http_parser_init(&s->parser, true, 0);
+	s->x.response.status = 0;
+	s->x.response.count = 0;
+}
+
+/* An answer before the answer. 100 is for the client; the others are not worth forwarding to it. True: go on parsing. */
+static bool interim(struct stream *s, size_t used)
+{
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct buffer *in = &s->up->in;
+
+	if (s->x.response.status == 100 && s->x.request.minor > 0 && !s->continue_sent) {
+		s->continue_sent = true;
+		(void)!send(s->client->watch.fd, go_on, sizeof(go_on) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	memmove(in->data, in->data + used, in->end - used);
+	in->end -= used;
+	expect_head(s);
+	return true;
+}
+
+static unsigned retry_bit(int status)
+{
+	static const unsigned bits[][2] = {
+		{ 401, RETRY_401 }, { 403, RETRY_403 }, { 404, RETRY_404 }, { 408, RETRY_408 }, { 425, RETRY_425 },
+		{ 500, RETRY_500 }, { 501, RETRY_501 }, { 502, RETRY_502 }, { 503, RETRY_503 }, { 504, RETRY_504 },
+	};
+
+	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
+		if ((int)bits[i][0] == status)
+			return bits[i][1];
+	}
+	return 0;
+}
+
+static bool bad_response(struct stream *s, unsigned reason)
+{
+	server_report(s->x.worker->gateway, s->x.server, SIGHT_RESPONSE_BAD);
+	stream_retry(s, reason, 502, reason == RETRY_JUNK_RESPONSE ? 'P' : 'S', 'H');
+	return true;
+}
+
+static bool head_read(struct stream *s, size_t used)
+{
+	struct buffer *in = &s->up->in;
+	struct http_error e;
+
+	if (http_frame_response(&s->x.response, s->x.request.method, s->x.request_frame.upgrade, &s->x.response_frame, &e) != HTTP_DONE)
+		return bad_response(s, RETRY_JUNK_RESPONSE);
+	if (s->x.response.status < 200 && s->x.response.status != 101)
+		return interim(s, used);
+	in->begin = in->floor = used;
+	s->x.response.capacity = s->x.request.capacity;
+	s->x.t.response_us = now_us(s);
+	s->x.t.response_wall_us = s->x.t.wall_us + s->x.t.response_us - s->x.t.first_byte_us;
+	server_report(s->x.worker->gateway, s->x.server, s->x.response.status >= 500 ? SIGHT_RESPONSE_BAD : SIGHT_RESPONSE_OK);
+	if (stream_may_retry(s, retry_bit(s->x.response.status))) {
+		stream_retry(s, retry_bit(s->x.response.status), 502, 'S', 'H');
+		return true;
+	}
+	if (!s->x.response_frame.keep_alive)
+		s->keep_server = false;
+	stream_capture_response(s);
+	stream_pass_response(s);
+	return true;
+}
+
+/* The server's connection ended before a head came. */
+static bool no_response(struct stream *s)
+{
+	if (s->up->in.end > 0)
+		return bad_response(s, RETRY_JUNK_RESPONSE);
+	return bad_response(s, RETRY_EMPTY_RESPONSE);
+}
+
+/* True when something moved. */
+static bool pull_head(struct stream *s)
+{
+	struct buffer *in = &s->up->in;
+	size_t used = 0;
+	bool moved = upstream_read(s->up) > 0;
+
+	if (moved)
+		s->server_us = now_us(s);
+	if (in->end > 0) {
+		enum http_progress p = http_parse(&s->parser, slice_of(in->data, in->end), buffer_room(in) == 0, &s->x.response, &used);
+
+		if (p == HTTP_DONE)
+			return head_read(s, used);
+		if (p == HTTP_BAD)
+			return bad_response(s, RETRY_JUNK_RESPONSE);
+	}
+	if (!moved && !s->up->readable && (s->up->ended || s->up->broken))
+		return no_response(s);
+	return moved;
+}
+
+/* ---- towards the client: the body ---- */
+
+static void response_sent(struct stream *s)
+{
+	s->down_done = true;
+	if (s->tunnel) {
+		shutdown(s->client->watch.fd, SHUT_WR);
+		return;
+	}
+	if (!s->up_done) { /* the server did not want to read all of the request */
+		s->keep_client = false;
+		s->keep_server = false;
+	}
+	s->stage = STAGE_END;
+}
+
+/* More of the response is needed. True when some came, or the exchange goes another way. */
+static bool pull_response(struct stream *s)
+{
+	if (upstream_read(s->up) > 0) {
+		s->server_us = now_us(s);
+		return true;
+	}
+	if (!s->up->ended && !s->up->broken)
+		return false;
+	if (s->up->ended && flow_input_ended(&s->down_flow))
+		return true;
+	tally_add(&s->x.worker->servers[s->x.server->index].server_aborts, 1);
+	tally_add(&s->x.worker->backends[s->x.backend->index].server_aborts, 1);
+	stream_fail(s, 0, 'S', 'D', NULL);
+	return true;
+}
+
+/* The client takes no more: the server is not asked to go on for nobody. */
+static bool client_gone(struct stream *s)
+{
+	tally_add(&s->x.worker->frontends[s->x.frontend->index].client_aborts, 1);
+	tally_add(&s->x.worker->backends[s->x.backend->index].client_aborts, 1);
+	s->client->broken = true;
+	stream_fail(s, 0, 'C', 'D', NULL);
+	return true;
+}
+
+/* True when something moved. */
+static bool push_response(struct stream *s)
+{
+	uint64_t written = s->down_flow.written;
+	enum flow_result r;
+
+	s->wants_answer = false;
+	if (s->down_done || !s->client->writable)
+		return false;
+	r = flow_run(&s->down_flow, s->client->watch.fd);
+	if (s->down_flow.written != written)
+		s->client_us = now_us(s);
+	switch (r) {
+	case FLOW_DONE:
+		response_sent(s);
+		return true;
+	case FLOW_INPUT:
+		s->wants_answer = true;
+		return pull_response(s);
+	case FLOW_BLOCKED:
+		s->client->writable = false;
+		return false;
+	case FLOW_BAD:
+		stream_fail(s, 0, 'P', 'D', NULL);
+		return true;
+	default:
+		return client_gone(s);
+	}
+}
+
+/* A client that broke off, or, with option abortonclose, ended its sending, while its answer is awaited. */
+static bool client_left(struct stream *s)
+{
+	if (s->responding || s->tunnel)
+		return false;
+	if (!s->client->broken && !(s->client->hung_up && s->x.backend->abortonclose))
+		return false;
+	tally_add(&s->x.worker->frontends[s->x.frontend->index].client_aborts, 1);
+	stream_client_left(s);
+	return true;
+}
+
+bool stage_forward(struct stream *s)
+{
+	if (!s->parser.response)
+		expect_head(s);
+	for (;;) {
+		bool moved;
+
+		if (client_left(s))
+			return true;
+		moved = push_request(s);
+		if (s->stage != STAGE_FORWARD)
+			return true;
+		moved |= s->responding ? push_response(s) : pull_head(s);
+		if (s->stage != STAGE_FORWARD)
+			return true;
+		if (s->tunnel && s->up_done && s->down_done) {
+			s->stage = STAGE_END;
+			return true;
+		}
+		if (!moved)
+			return false;
+	}
+}

@@ -1,0 +1,246 @@
+/* stream_reply.c - what the client is told: a server's response as the rules leave it, or an answer of our own. */
+#include <string.h>
+
+#include "gateway/http/write.h"
+#include "gateway/model/own.h"
+#include "gateway/model/proxy.h"
+#include "gateway/rule/error_page.h"
+#include "gateway/session/own.h"
+#include "gateway/session/stream.h"
+#include "gateway/session/worker.h"
+
+static bool stopping(const struct stream *s)
+{
+	return atomic_load_explicit(&s->x.worker->gateway->stopping, memory_order_relaxed);
+}
+
+/* Rules on a response; the backend's come first, as the response meets it first. False: <s> goes another way. */
+static enum verdict run_lists(struct stream *s, bool after)
+{
+	struct proxy *lists[2] = { s->x.backend != s->x.frontend ? s->x.backend : NULL, s->x.frontend };
+	enum verdict v = VERDICT_NEXT;
+
+	for (int i = 0; i < 2; i++) {
+		if (lists[i] == NULL)
+			continue;
+		s->x.rule_at = NULL;
+		v = rules_run(after ? &lists[i]->after_response_rules : &lists[i]->response_rules, &s->x);
+		if (v != VERDICT_NEXT && v != VERDICT_ALLOW)
+			return v;
+	}
+	return VERDICT_NEXT;
+}
+
+/* Writes the head into a buffer of its own. SLICE_NONE: it does not fit. */
+static struct slice write_response(struct stream *s, const struct http_outgoing *how)
+{
+	struct worker *w = s->x.worker;
+	size_t len;
+
+	if (s->down_head == NULL)
+		s->down_head = stream_buffer(w);
+	if (s->down_head == NULL)
+		return SLICE_NONE;
+	len = http_write_head(&s->x.response, how, s->down_head, w->gateway->config->bufsize);
+	return len == 0 ? SLICE_NONE : slice_of(s->down_head, len);
+}
+
+/* How the client is told the length, and whether its connection lives on. */
+static struct http_outgoing outgoing(struct stream *s, const struct http_frame *f)
+{
+	struct http_outgoing how = { .kind = f->kind, .length = f->length, .has_length = f->has_length, .upgrade = f->upgrade };
+	bool old = s->x.request.minor == 0;
+
+	if (f->kind == BODY_UNTIL_CLOSE || f->kind == BODY_CHUNKED)
+		how.kind = old ? BODY_UNTIL_CLOSE : BODY_CHUNKED;
+	if (how.kind == BODY_UNTIL_CLOSE || stopping(s))
+		s->keep_client = false;
+	if (s->tunnel) {
+		how.kind = BODY_TUNNEL;
+		s->keep_client = false;
+		return how;
+	}
+	how.close = !s->keep_client;
+	how.keep_alive_1_0 = s->keep_client && old;
+	return how;
+}
+
+/* ---- a server's response ---- */
+
+static void begin_tunnel(struct stream *s)
+{
+	struct http_frame both = { .kind = BODY_TUNNEL };
+
+	s->tunnel = true;
+	s->keep_server = s->keep_client = false;
+	s->up_done = false;
+	flow_unkeep(&s->up_flow);
+	flow_init(&s->up_flow, &s->client->in, &both, SLICE_NONE, false);
+}
+
+/* A rule on the response made an answer of our own, or cannot be obeyed: the server's is dropped. */
+static bool replace_response(struct stream *s, enum verdict v)
+{
+	struct tally *t = &s->x.worker->frontends[s->x.frontend->index];
+
+	tally_add(&t->denied_responses, 1);
+	stream_leave_server(s, false);
+	if (v == VERDICT_REPLY) {
+		s->x.cause = 'P';
+		s->x.stage = 'H';
+		stream_reply(s);
+	} else if (v == VERDICT_CLOSE) {
+		stream_fail(s, 0, 'P', 'H', NULL);
+	} else {
+		tally_add(&t->failed_rewrites, 1);
+		stream_fail(s, 502, 'P', 'H', "A rule's change to the response did not fit.");
+	}
+	return false;
+}
+
+bool stream_pass_response(struct stream *s)
+{
+	struct http_frame *f = &s->x.response_frame;
+	struct http_outgoing how;
+	struct slice head;
+	enum verdict v;
+
+	own_see_response(s);
+	v = run_lists(s, false);
+	if (v == VERDICT_NEXT)
+		v = run_lists(s, true);
+	if (v != VERDICT_NEXT)
+		return replace_response(s, v);
+	own_finish_response(s);
+	if (f->kind == BODY_TUNNEL)
+		begin_tunnel(s);
+	else
+		flow_unkeep(&s->up_flow);
+	how = outgoing(s, f);
+	head = write_response(s, &how);
+	if (head.len == 0)
+		return replace_response(s, VERDICT_FAIL);
+	s->x.status = s->x.response.status;
+	s->responding = true;
+	s->client_us = loop_now_us(s->x.worker->loop);
+	flow_init(&s->down_flow, &s->up->in, f, head, how.kind == BODY_CHUNKED);
+	return true;
+}
+
+/* ---- an answer of our own ---- */
+
+static void fill_head(struct stream *s, const struct reply *r)
+{
+	struct http_head *h = &s->x.response;
+
+	h->is_response = true;
+	h->minor = 1;
+	h->count = 0;
+	h->capacity = s->x.request.capacity;
+	h->status = r->status;
+	h->reason = r->reason.ptr != NULL ? r->reason : slice_str(http_reason(r->status));
+	for (unsigned i = 0; i < r->header_count; i++)
+		http_field_add(h, r->headers[i][0], r->headers[i][1]);
+	if (r->content_type.len > 0)
+		http_field_add(h, SLICE_LIT("content-type"), r->content_type);
+}
+
+/* A file that is sent as it is; the answer to HEAD ends with its head. */
+static struct slice raw_part(const struct stream *s, struct slice raw)
+{
+	const char *end = s->x.request.method == HTTP_HEAD ? memmem(raw.ptr, raw.len, "\r\n\r\n", 4) : NULL;
+
+	return end != NULL ? slice_of(raw.ptr, (size_t)(end - raw.ptr) + 4) : raw;
+}
+
+static void begin_flow(struct stream *s, struct slice head, struct slice body)
+{
+	struct http_frame f = { .kind = body.len > 0 ? BODY_LENGTH : BODY_NONE, .length = body.len };
+
+	s->reply_body = (struct buffer){ .data = (char *)(uintptr_t)body.ptr, .size = body.len, .end = body.len };
+	flow_init(&s->down_flow, &s->reply_body, &f, head, false);
+	s->responding = true;
+	s->client_us = loop_now_us(s->x.worker->loop);
+	s->stage = STAGE_REPLY;
+}
+
+/* Whether the request's body is wholly in the buffer, so that the next request can follow it. */
+static bool skip_body(struct stream *s)
+{
+	struct buffer *in = &s->client->in;
+	struct http_body rest;
+
+	if (s->stage == STAGE_HEAD && s->x.t.request_us == 0)
+		return false; /* not even the head was understood */
+	if (s->up_head != NULL && flow_abandon(&s->up_flow))
+		return true;
+	if (s->up_head != NULL && !s->up_flow.kept)
+		return false;
+	http_body_init(&rest, &s->x.request_frame);
+	while (!http_body_done(&rest)) {
+		struct slice data = SLICE_NONE;
+		size_t used = 0;
+		enum http_progress p = http_body_next(&rest, slice_of(in->data + in->begin, in->end - in->begin), &used, &data);
+
+		in->begin += used;
+		s->x.bytes_in += used;
+		if (p == HTTP_BAD || (p == HTTP_MORE && used == 0))
+			return false;
+	}
+	return true;
+}
+
+void stream_reply(struct stream *s)
+{
+	struct reply *r = &s->x.reply;
+	struct http_frame f = { .kind = BODY_LENGTH, .length = r->body.len, .has_length = true };
+	struct http_outgoing how;
+	struct slice head;
+
+	s->x.own_answer = true;
+	s->x.status = r->status;
+	if (r->close || r->raw.ptr != NULL || !skip_body(s))
+		s->keep_client = false;
+	if (r->raw.ptr != NULL) {
+		begin_flow(s, raw_part(s, r->raw), SLICE_NONE);
+		return;
+	}
+	fill_head(s, r);
+	if (run_lists(s, true) != VERDICT_NEXT) {
+		s->keep_client = false;
+		s->stage = STAGE_END;
+		return;
+	}
+	own_finish_response(s);
+	if (r->body.len == 0 || r->status == 204 || r->status == 304)
+		f.kind = BODY_NONE;
+	f.has_length = r->status != 204;
+	how = outgoing(s, &f);
+	head = write_response(s, &how);
+	if (head.len == 0) {
+		s->keep_client = false;
+		s->stage = STAGE_END;
+		return;
+	}
+	s->x.status = s->x.response.status;
+	begin_flow(s, head, s->x.request.method == HTTP_HEAD || f.kind == BODY_NONE ? SLICE_NONE : r->body);
+}
+
+bool stage_reply(struct stream *s)
+{
+	enum flow_result r = FLOW_BLOCKED;
+
+	if (s->client->writable)
+		r = flow_run(&s->down_flow, s->client->watch.fd);
+	if (r == FLOW_BLOCKED) {
+		s->client->writable = false;
+		return false;
+	}
+	if (r != FLOW_DONE) {
+		s->keep_client = false;
+		if (s->x.cause == '-')
+			s->x.cause = 'C';
+	}
+	s->stage = STAGE_END;
+	return true;
+}

@@ -1,0 +1,320 @@
+/* tokens.c - the facts that answers to tokens have made: kept, added to requests, dropped in time. */
+#include "gateway/table/tokens.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include "gateway/table/token_entry.h"
+#include "shared/base/log.h"
+
+#define ROOM_FIRST 4
+
+/* Buckets that are swept when a request comes by (more than it can fill), and of each shard in token_table_expire(). */
+#define SWEEP_BY_REQUEST 2
+#define SWEEP_AT_ONCE 1024
+
+static void count(_Atomic uint64_t *counter, uint64_t more)
+{
+	if (more > 0)
+		atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
+}
+
+static uint64_t counted(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+struct token_table *token_table_create(unsigned users_most)
+{
+	struct token_table *t = calloc(1, sizeof(*t));
+
+	if (t == NULL) {
+		log_error("memory.exhausted", "bytes=%zu", sizeof(*t));
+		abort();
+	}
+	shards_init(&t->shards, users_most);
+	return t;
+}
+
+static void token_free(struct shard_node *n)
+{
+	struct token *token = (struct token *)n; /* its first member */
+
+	if (token == NULL)
+		return;
+	free(token->list.facts);
+	free(token);
+}
+
+void token_table_free(struct token_table **t)
+{
+	if (*t == NULL)
+		return;
+	shards_destroy(&(*t)->shards, token_free);
+	free(*t);
+	*t = NULL;
+}
+
+struct token_counts token_table_counts(const struct token_table *t)
+{
+	return (struct token_counts){
+		.users = atomic_load(&t->shards.used),
+		.facts = counted(&t->facts),
+		.expired = counted(&t->expired),
+		.malformed = counted(&t->malformed),
+		.facts_dropped = counted(&t->facts_dropped),
+		.users_dropped = counted(&t->users_dropped),
+	};
+}
+
+/* --- ageing -------------------------------------------------------------------------------------- */
+
+static bool is_degraded(const struct token_domain *d, int64_t now_ms)
+{
+	return d->degraded && (d->quiet_ms == NOT_QUIET || now_ms - d->quiet_ms < FACT_LIFE_MS);
+}
+
+void token_age(struct token_table *t, struct token *token, int64_t now_ms)
+{
+	bool degraded[FACT_DOMAINS];
+	unsigned gone;
+
+	for (int i = 0; i < FACT_DOMAINS; i++)
+		degraded[i] = is_degraded(&token->domains[i], now_ms);
+	gone = facts_expire(&token->list, degraded, now_ms);
+	count(&t->expired, gone);
+	atomic_fetch_sub_explicit(&t->facts, gone, memory_order_relaxed);
+}
+
+/* Ages the tokens of the next buckets; those that have no fact left go. The shard is locked. */
+static void sweep(struct token_table *t, struct shard *shard, unsigned buckets, int64_t now_ms)
+{
+	unsigned *hand = &t->hands[shard - t->shards.at];
+	struct shard_node *n, *next;
+
+	for (; buckets > 0 && shard->count > 0; buckets--) {
+		for (n = shard_bucket(shard, *hand); n != NULL; n = next) {
+			struct token *token = (struct token *)n;
+
+			next = n->chain;
+			token_age(t, token, now_ms);
+			if (token->list.count > 0)
+				continue;
+			shard_remove(&t->shards, shard, n);
+			shards_unreserve(&t->shards, 1);
+			token_free(n);
+		}
+		*hand = (*hand + 1) % t->shards.buckets;
+	}
+}
+
+void token_table_expire(struct token_table *t, int64_t now_ms)
+{
+	unsigned buckets = t->shards.buckets < SWEEP_AT_ONCE ? t->shards.buckets : SWEEP_AT_ONCE;
+
+	for (unsigned i = 0; i < t->shards.count; i++) {
+		pthread_mutex_lock(&t->shards.at[i].lock);
+		sweep(t, &t->shards.at[i], buckets, now_ms);
+		pthread_mutex_unlock(&t->shards.at[i].lock);
+	}
+}
+
+/* --- looking up and adding ----------------------------------------------------------------------- */
+
+/* A SHA-256 is spread evenly, whoever chose the token. */
+static uint64_t hash_of(const char *key)
+{
+	return hash_fnv64(slice_of(key, HASH_SHA256_HEX));
+}
+
+/* NULL: there is none. The shard is locked. */
+static struct token *lookup(const struct token_table *t, const struct shard *shard, uint64_t hash, const char *key)
+{
+	struct shard_node *n = shard_first(&t->shards, shard, hash);
+
+	while (n != NULL && memcmp(((struct token *)n)->key, key, HASH_SHA256_HEX) != 0)
+		n = shard_next(n);
+	return (struct token *)n;
+}
+
+static bool any_may_go(const struct shard_node *n, void *arg)
+{
+	(void)n;
+	(void)arg;
+	return true;
+}
+
+/* A token that is in no table yet, with a place that is reserved; another one may have gone for it. NULL: no memory. */
+static struct token *token_create(struct token_table *t, uint64_t hash, const char *key)
+{
+	struct shard_node *gone;
+	struct token *token;
+
+	if (!shards_reserve(&t->shards, hash, any_may_go, NULL, &gone))
+		return NULL; /* all places are being filled by other threads at this moment */
+	if (gone != NULL) {
+		atomic_fetch_sub_explicit(&t->facts, ((struct token *)gone)->list.count, memory_order_relaxed);
+		count(&t->users_dropped, 1);
+		token_free(gone);
+	}
+	token = calloc(1, sizeof(*token));
+	if (token == NULL) {
+		shards_unreserve(&t->shards, 1);
+		return NULL;
+	}
+	token->node.hash = hash;
+	memcpy(token->key, key, HASH_SHA256_HEX);
+	return token;
+}
+
+/* Room for one more fact, or for all that are allowed. */
+static bool grow(struct token *token)
+{
+	unsigned room = token->room == 0 ? ROOM_FIRST : 2 * token->room;
+	struct fact *facts;
+
+	if (token->list.count < token->room || token->room == FACTS_MOST)
+		return true;
+	facts = realloc(token->list.facts, room * sizeof(*facts));
+	if (facts == NULL)
+		return false;
+	token->list.facts = facts;
+	token->room = room;
+	return true;
+}
+_Static_assert((FACTS_MOST & (FACTS_MOST - 1)) == 0 && FACTS_MOST >= ROOM_FIRST, "room doubles up to it");
+
+/* The shard is locked. */
+static void merge(struct token_table *t, struct token *token, const struct token_news *news)
+{
+	unsigned before = token->list.count;
+
+	for (unsigned i = 0; i < news->list.count; i++)
+		count(&t->facts_dropped, grow(token) ? facts_add(&token->list, &news->list.facts[i]) : 1);
+	count(&t->facts, token->list.count); /* first, so that readers never see less than nothing */
+	atomic_fetch_sub_explicit(&t->facts, before, memory_order_relaxed);
+	for (int i = 0; i < FACT_DOMAINS; i++) {
+		if (!token->domains[i].degraded)
+			token->domains[i] = news->domains[i];
+	}
+}
+
+void token_add(struct token_table *t, const char key[HASH_SHA256_HEX + 1], const struct token_news *news, int64_t now_ms)
+{
+	uint64_t hash = hash_of(key);
+	struct shard *shard = shards_of(&t->shards, hash);
+	struct token *made = NULL, *token;
+
+	pthread_mutex_lock(&shard->lock);
+	token = lookup(t, shard, hash, key);
+	if (token == NULL) {
+		pthread_mutex_unlock(&shard->lock);
+		made = token_create(t, hash, key);
+		pthread_mutex_lock(&shard->lock);
+		token = lookup(t, shard, hash, key);
+		if (token == NULL && made != NULL) {
+			token = made;
+			made = NULL;
+			shard_add(&t->shards, shard, &token->node);
+		}
+	}
+	if (token != NULL) {
+		merge(t, token, news);
+		token_age(t, token, now_ms);
+		shard_touch(shard, &token->node);
+	} else {
+		count(&t->facts_dropped, news->list.count);
+	}
+	pthread_mutex_unlock(&shard->lock);
+	if (made != NULL) { /* another thread was faster */
+		token_free(&made->node);
+		shards_unreserve(&t->shards, 1);
+	}
+}
+
+/* --- requests and answers ------------------------------------------------------------------------ */
+
+static void news_read(struct token_table *t, struct slice header, int64_t made_ms, struct token_news *news)
+{
+	unsigned dropped = 0, malformed = 0;
+
+	news->list = (struct fact_list){ .facts = news->facts };
+	for (int i = 0; i < FACT_DOMAINS; i++)
+		news->domains[i] = (struct token_domain){ .quiet_ms = NOT_QUIET };
+	facts_read(&news->list, header, made_ms, &dropped, &malformed);
+	count(&t->facts_dropped, dropped);
+	count(&t->malformed, malformed);
+}
+
+size_t tokens_for_request(struct token_table *t, struct slice token, struct slice sent, int64_t now_ms, char *out, size_t size)
+{
+	char key[HASH_SHA256_HEX + 1];
+	struct token_news all;
+	struct shard *shard;
+	struct token *held;
+	uint64_t hash;
+
+	news_read(t, sent, INT64_MIN, &all); /* older than everything that is held */
+	if (token.len > 0) {
+		hash_sha256_hex(token, key);
+		hash = hash_of(key);
+		shard = shards_of(&t->shards, hash);
+		pthread_mutex_lock(&shard->lock);
+		held = lookup(t, shard, hash, key);
+		if (held != NULL) {
+			token_age(t, held, now_ms);
+			shard_touch(shard, &held->node);
+			for (unsigned i = 0; i < held->list.count; i++)
+				count(&t->facts_dropped, facts_add(&all.list, &held->list.facts[i]));
+		}
+		sweep(t, shard, SWEEP_BY_REQUEST, now_ms);
+		pthread_mutex_unlock(&shard->lock);
+	}
+	return facts_write(&all.list, out, size);
+}
+
+/* Takes note of what an answer names. */
+static void domains_note(struct token *token, const bool named[FACT_DOMAINS], int64_t now_ms)
+{
+	for (int i = 0; i < FACT_DOMAINS; i++) {
+		struct token_domain *d = &token->domains[i];
+
+		if (named[i])
+			*d = (struct token_domain){ .degraded = true, .quiet_ms = NOT_QUIET };
+		else if (!is_degraded(d, now_ms))
+			d->degraded = false;
+		else if (d->quiet_ms == NOT_QUIET)
+			d->quiet_ms = now_ms;
+	}
+}
+
+void tokens_of_response(struct token_table *t, struct slice token, struct slice made, struct slice degraded, int64_t now_ms)
+{
+	char key[HASH_SHA256_HEX + 1];
+	bool named[FACT_DOMAINS];
+	struct token_news news;
+	struct shard *shard;
+	struct token *held;
+	uint64_t hash;
+
+	if (token.len == 0)
+		return;
+	hash_sha256_hex(token, key);
+	hash = hash_of(key);
+	shard = shards_of(&t->shards, hash);
+	facts_degraded(degraded, named);
+	news_read(t, made, now_ms, &news);
+	pthread_mutex_lock(&shard->lock);
+	held = lookup(t, shard, hash, key);
+	if (held != NULL) {
+		token_age(t, held, now_ms); /* before: what is over does not come back */
+		domains_note(held, named, now_ms);
+	}
+	sweep(t, shard, SWEEP_BY_REQUEST, now_ms);
+	pthread_mutex_unlock(&shard->lock);
+	if (news.list.count == 0)
+		return;
+	for (int i = 0; i < FACT_DOMAINS; i++)
+		news.domains[i].degraded = named[i];
+	token_add(t, key, &news, now_ms);
+}
