@@ -165,7 +165,6 @@ static const struct bind_option options[] = {
 	{ "id", ON_BIND | ON_STATS_SOCKET, id_read, 0 },
 	{ "maxconn", ON_BIND | ON_STATS_SOCKET, count_read, FIELD(maxconn) },
 	{ "backlog", ON_BIND | ON_STATS_SOCKET, count_read, FIELD(backlog) },
-	{ "accept-proxy", ON_BIND, flag_read, FIELD(accept_proxy) },
 	{ "v4v6", ON_BIND, flag_read, FIELD(v4v6) },
 	{ "v6only", ON_BIND, flag_read, FIELD(v6only) },
 	{ "defer-accept", ON_BIND, flag_read, FIELD(defer_accept) },
@@ -190,7 +189,7 @@ static void unknown_option(struct parse *p, struct slice word, struct slice addr
 {
 	/* what HAProxy 2.6 has besides */
 	static const char *const others[] = {
-		"accept-netscaler-cip", "allow-0rtt", "alpn", "ca-file", "ca-ignore-err", "ca-sign-file", "ca-sign-pass", "ca-verify-file", "ciphers",
+		"accept-netscaler-cip", "accept-proxy", "allow-0rtt", "alpn", "ca-file", "ca-ignore-err", "ca-sign-file", "ca-sign-pass", "ca-verify-file", "ciphers",
 		"ciphersuites", "crl-file", "crt", "crt-ignore-err", "crt-list", "curves", "ecdhe", "expose-fd", "force-sslv3", "force-tlsv10",
 		"force-tlsv11", "force-tlsv12", "force-tlsv13", "generate-certificates", "level", "mss", "namespace", "nice", "no-ca-names",
 		"no-sslv3", "no-tls-tickets", "no-tlsv10", "no-tlsv11", "no-tlsv12", "no-tlsv13", "npn", "prefer-client-ciphers", "process",

@@ -131,8 +131,6 @@ static void check_read(struct parse *p, const struct keyword *k)
 
 const struct keyword keywords_options[] = {
 	{ "option", "abortonclose", IN_BACKENDS, flag_read, KEYWORD_NO, FIELD(abortonclose) },
-	{ "option", "accept-invalid-http-request", IN_FRONTENDS, flag_read, KEYWORD_NO, FIELD(accept_invalid_request) },
-	{ "option", "accept-invalid-http-response", IN_BACKENDS, flag_read, KEYWORD_NO, FIELD(accept_invalid_response) },
 	{ "option", "allbackups", IN_BACKENDS, flag_read, KEYWORD_NO, FIELD(backend.all_backups) },
 	{ "option", "dontlog-normal", IN_FRONTENDS, flag_read, KEYWORD_NO, FIELD(dontlog_normal) },
 	{ "option", "dontlognull", IN_FRONTENDS, flag_read, KEYWORD_NO, FIELD(dontlognull) },

@@ -22,7 +22,7 @@ static const char *const in_global[] = {
 static const char *const in_proxies[] = {
 	"bind-process", "block", "capture cookie", "clitcpka-cnt", "clitcpka-idle", "clitcpka-intvl", "compression *", "cookie",
 	"dispatch", "email-alert *", "external-check *", "filter", "force-persist", "http-send-name-header", "ignore-persist",
-	"max-keep-alive-queue", "option checkcache", "option clitcpka", "option contstats", "option disable-h2-upgrade",
+	"max-keep-alive-queue", "option accept-invalid-http-request", "option accept-invalid-http-response", "option checkcache", "option clitcpka", "option contstats", "option disable-h2-upgrade",
 	"option external-check", "option h1-case-adjust-bogus-client", "option h1-case-adjust-bogus-server",
 	"option http-restrict-req-hdr-names", "option http-use-htx", "option http-use-proxy-header", "option httpslog",
 	"option independent-streams", "option ldap-check", "option mysql-check", "option nolinger", "option originalto",

@@ -69,12 +69,6 @@ static bool get_is_local(struct exchange *x, const struct args *a, struct walk *
 	return sample_set_bool(out, is_local(end_of(x, (enum which)a->data)));
 }
 
-static bool get_rcvd_proxy(struct exchange *x, const struct args *a, struct walk *w, struct sample *out)
-{
-	(void)a, (void)w;
-	return sample_set_bool(out, x->session->listener != NULL && x->session->listener->accept_proxy);
-}
-
 static bool get_false(struct exchange *x, const struct args *a, struct walk *w, struct sample *out)
 {
 	(void)x, (void)a, (void)w;
@@ -144,7 +138,7 @@ const struct fetch fetch_client[] = {
 	{ .name = "fc_src_is_local", .type = SAMPLE_BOOL, .when = WHEN_CONNECTION, .get = get_is_local, .data = FROM_REAL },
 	{ .name = "dst_is_local", .type = SAMPLE_BOOL, .when = WHEN_CONNECTION, .get = get_is_local, .data = TO },
 	{ .name = "fc_dst_is_local", .type = SAMPLE_BOOL, .when = WHEN_CONNECTION, .get = get_is_local, .data = TO },
-	{ .name = "fc_rcvd_proxy", .type = SAMPLE_BOOL, .when = WHEN_CONNECTION, .get = get_rcvd_proxy },
+	{ .name = "fc_rcvd_proxy", .type = SAMPLE_BOOL, .when = WHEN_CONNECTION, .get = get_false },
 	{ .name = "fc_http_major", .type = SAMPLE_INT, .when = WHEN_CONNECTION, .get = get_http_major },
 	/* TLS ends in front of this program, so a client's connection never is */
 	{ .name = "ssl_fc", .type = SAMPLE_BOOL, .when = WHEN_CONNECTION, .get = get_false },

@@ -3,6 +3,7 @@
 #define MOA_GATEWAY_MODEL_CONFIG_H
 
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -30,7 +31,8 @@ struct listener {
 	int inherited_fd;         /* of fd@N; -1: none */
 	int fd;                   /* the listening descriptor; -1 before it is open */
 	unsigned maxconn, backlog;
-	bool accept_proxy, v6only, v4v6, defer_accept, tfo;
+	_Atomic unsigned connections; /* now; of all workers */
+	bool v6only, v4v6, defer_accept, tfo;
 	struct slice interface;
 	int unix_mode, unix_uid, unix_gid; /* -1: left as they are */
 	int level;                /* of a runtime socket: 1 user, 2 operator, 3 admin */

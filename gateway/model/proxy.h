@@ -58,7 +58,7 @@ struct proxy {
 	struct proxy_timeouts timeout;
 	enum http_mode http_mode;
 	struct forwardfor forwardfor;
-	bool abortonclose, buffer_request, http_no_delay, accept_invalid_request, accept_invalid_response;
+	bool abortonclose, buffer_request, http_no_delay;
 	bool dontlognull, dontlog_normal, logasap, log_separate_errors, log_health_checks, http_ignore_probes;
 	bool idle_close_on_response, redispatch, http_pretend_keepalive, socket_stats, tcpka;
 	int redispatch_interval; /* after every n-th retry, -n: the last ones; option redispatch: -1 */

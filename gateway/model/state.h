@@ -39,5 +39,7 @@ const char *server_status_text(const struct server *s, char space[32]);
  * Reading: main, between server_states_begin() and the start of the loops: nothing is logged. */
 void server_states_write(const struct gateway *g, const struct proxy *backend, struct buf *out);
 void server_states_read(struct gateway *g, struct slice text);
+/* Reads server-state-file for the backends with "load-server-state-from-file global"; a file that is not there says nothing. As above. */
+void server_states_load(struct gateway *g);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "gateway/model/state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/balance/lineup.h"
@@ -135,10 +136,15 @@ void server_states_write(const struct gateway *g, const struct proxy *backend, s
 
 /* --- reading --- */
 
-static struct server *find_server(struct gateway *g, struct slice backend, struct slice name)
+static bool wants_file(const struct proxy *p)
+{
+	return slice_eq(p->backend.load_state_from, SLICE_LIT("global"));
+}
+
+static struct server *find_server(struct gateway *g, struct slice backend, struct slice name, bool from_file)
 {
 	for (struct proxy *p = g->config->proxies; p != NULL; p = p->next) {
-		if (!slice_eq(p->name, backend))
+		if (!slice_eq(p->name, backend) || (from_file && !wants_file(p)))
 			continue;
 		for (struct server *s = p->backend.servers; s != NULL; s = s->next) {
 			if (slice_eq(s->name, name))
@@ -205,7 +211,7 @@ static void read_address(struct gateway *g, struct server *s, const struct slice
 	server_set_address(g, s, (struct sockaddr *)&sa, len);
 }
 
-static void read_line(struct gateway *g, struct slice line)
+static void read_line(struct gateway *g, struct slice line, bool from_file)
 {
 	struct slice fields[FIELD_COUNT];
 	uint64_t state, admin, weight, weight_config, since_s, health;
@@ -213,7 +219,7 @@ static void read_line(struct gateway *g, struct slice line)
 
 	for (unsigned i = 0; i < FIELD_COUNT; i++)
 		fields[i] = slice_cut(&line, ' ');
-	s = find_server(g, fields[FIELD_BACKEND], fields[FIELD_SERVER]);
+	s = find_server(g, fields[FIELD_BACKEND], fields[FIELD_SERVER], from_file);
 	if (s == NULL || !slice_to_u64(fields[FIELD_STATE], FILE_STOPPING, &state) || !slice_to_u64(fields[FIELD_ADMIN], 0xFF, &admin) ||
 	    !slice_to_u64(fields[FIELD_WEIGHT], SERVER_WEIGHT_MOST, &weight) || !slice_to_u64(fields[FIELD_SINCE], INT32_MAX, &since_s) ||
 	    !slice_to_u64(fields[FIELD_WEIGHT_CONFIG], SERVER_WEIGHT_MOST, &weight_config) ||
@@ -227,7 +233,7 @@ static void read_line(struct gateway *g, struct slice line)
 	atomic_store_explicit(&s->changed_ms, clock_mono_us() / 1000 - (int64_t)since_s * 1000, memory_order_relaxed);
 }
 
-void server_states_read(struct gateway *g, struct slice text)
+static void read_text(struct gateway *g, struct slice text, bool from_file)
 {
 	if (!slice_eq(slice_trim(slice_cut(&text, '\n')), SLICE_LIT("1")))
 		return; /* a version that is not known */
@@ -235,8 +241,42 @@ void server_states_read(struct gateway *g, struct slice text)
 		struct slice line = slice_trim(slice_cut(&text, '\n'));
 
 		if (line.len > 0 && line.ptr[0] != '#')
-			read_line(g, line);
+			read_line(g, line, from_file);
 	}
 	for (struct proxy *p = g->config->proxies; p != NULL; p = p->next)
 		lineup_rebuild(g, p);
+}
+
+void server_states_read(struct gateway *g, struct slice text)
+{
+	read_text(g, text, false);
+}
+
+static bool read_whole(const char *path, struct buf *out)
+{
+	FILE *f = fopen(path, "re");
+	char piece[4096];
+	size_t n;
+
+	if (f == NULL)
+		return false;
+	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
+		buf_add(out, piece, n);
+	return fclose(f) == 0 && buf_ok(out);
+}
+
+void server_states_load(struct gateway *g)
+{
+	const struct config *c = g->config;
+	bool joined = c->server_state_base.len > 0 && !slice_starts_with(c->server_state_file, SLICE_LIT("/"));
+	struct slice base = joined ? c->server_state_base : SLICE_LIT(""), path;
+	struct buf text;
+
+	if (c->server_state_file.len == 0)
+		return;
+	path = arena_printf(c->arena, "%.*s%s%.*s", SLICE_ARG(base), joined ? "/" : "", SLICE_ARG(c->server_state_file));
+	buf_init(&text, 0);
+	if (read_whole(path.ptr, &text))
+		read_text(g, buf_slice(&text), true);
+	buf_free(&text);
 }

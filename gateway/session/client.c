@@ -10,6 +10,7 @@
 
 #include "gateway/loop/container.h"
 #include "gateway/model/proxy.h"
+#include "gateway/rule/track.h"
 #include "gateway/session/listen.h"
 #include "gateway/session/stream.h"
 #include "gateway/session/worker.h"
@@ -47,6 +48,7 @@ void client_close(struct client *c)
 	c->in.begin = c->in.end = 0;
 	client_release_buffer(c);
 	upstream_close(&own);
+	track_end(c->session.tracked, loop_now_ms(w->loop));
 	vars_clear(&c->session.vars, w->vars);
 	*c->link = c->next;
 	if (c->next != NULL)
@@ -55,6 +57,31 @@ void client_close(struct client *c)
 	close(c->watch.fd);
 	listener_left(c->session.listener, w);
 	pool_give(w->clients, c);
+}
+
+void client_mark(struct client *c, int tos, int mark)
+{
+	if (c->session.from.ss_family == AF_INET && tos != 0)
+		setsockopt(c->watch.fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	if (c->session.from.ss_family == AF_INET6 && tos != 0)
+		setsockopt(c->watch.fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+	if (mark != 0)
+		setsockopt(c->watch.fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
+}
+
+/* TCP_REPAIR closes without a word, to those who may (CAP_NET_ADMIN). Without that right the end has to cross one router at least: it
+ * is sent with the shortest life. */
+void client_vanish(struct client *c)
+{
+	struct linger none = { .l_onoff = 1, .l_linger = 0 };
+	int one = 1;
+
+	if (c->session.from.ss_family == AF_UNIX || setsockopt(c->watch.fd, IPPROTO_TCP, TCP_REPAIR, &one, sizeof(one)) == 0)
+		return;
+	setsockopt(c->watch.fd, IPPROTO_IP, IP_TTL, &one, sizeof(one));
+	if (c->session.from.ss_family == AF_INET6)
+		setsockopt(c->watch.fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &one, sizeof(one));
+	setsockopt(c->watch.fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 }
 
 /* ---- reading ---- */
@@ -98,7 +125,7 @@ static void arm_idle(struct client *c)
 	int wait_ms = c->session.requests == 0 ? first_of(t->http_request, t->client, 0)
 					       : first_of(t->http_keep_alive, t->http_request, t->client);
 
-	if (atomic_load_explicit(&w->gateway->stopping, memory_order_relaxed) && (wait_ms == 0 || wait_ms > STOP_IDLE_MS))
+	if (atomic_load_explicit(&w->gateway->stopping, memory_order_relaxed) && !c->session.frontend->idle_close_on_response && (wait_ms == 0 || wait_ms > STOP_IDLE_MS))
 		wait_ms = STOP_IDLE_MS;
 	if (wait_ms > 0)
 		loop_arm(w->loop, &c->timer, wait_ms);
@@ -256,6 +283,23 @@ static void timed_out(struct timer *t)
 	client_close(c);
 }
 
+/* A listener of one address is reached there; one of all addresses, or handed over by another program, has to ask. */
+static void note_reached(struct client *c)
+{
+	const struct sockaddr_storage *sa = &c->session.listener->sa;
+	socklen_t len = sizeof(c->session.to);
+	bool one = false;
+
+	if (sa->ss_family == AF_INET)
+		one = ((const struct sockaddr_in *)sa)->sin_addr.s_addr != htonl(INADDR_ANY);
+	else if (sa->ss_family == AF_INET6)
+		one = !IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)sa)->sin6_addr);
+	if (one)
+		memcpy(&c->session.to, sa, sizeof(*sa));
+	else
+		getsockname(c->watch.fd, (struct sockaddr *)&c->session.to, &len);
+}
+
 void client_accepted(struct worker *w, struct listener *listener, int fd, const struct sockaddr_storage *from)
 {
 	struct client *c = pool_take(w->clients);
@@ -277,8 +321,11 @@ void client_accepted(struct worker *w, struct listener *listener, int fd, const 
 	if (w->first_client != NULL)
 		w->first_client->link = &c->next;
 	w->first_client = c;
+	note_reached(c);
 	if (from->ss_family != AF_UNIX)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (listener->proxy->tcpka)
+		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	if (loop_watch(w->loop, &c->watch) != ERR_OK) {
 		client_close(c);
 		return;

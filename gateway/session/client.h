@@ -32,6 +32,7 @@ struct client {
 	struct buffer in;
 	struct stream *stream;
 	struct upstream *own;    /* http-reuse never: the server connection that only this client uses */
+	struct tracked tracked[TRACKED_MAX]; /* by rules on its connection: session.tracked */
 	int64_t idle_since_us;   /* for Ti */
 	uint64_t id;
 };
@@ -44,6 +45,10 @@ void client_step(struct client *c);
 size_t client_read(struct client *c);
 /* Closes the connection and frees <c>. No exchange may be under way. */
 void client_close(struct client *c);
+/* set-tos, set-mark: for the packets to the client from now on. */
+void client_mark(struct client *c, int tos, int mark);
+/* silent-drop: the close that follows is not noticed by the client, as far as the system allows. */
+void client_vanish(struct client *c);
 /* The exchange has ended: on to the next, or to the end of the connection (<keep> false). False: <c> is gone. */
 bool client_exchange_done(struct client *c, bool keep);
 /* Gives the buffer back when it holds nothing. */

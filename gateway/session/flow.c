@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "gateway/http/write.h"
@@ -199,4 +200,27 @@ bool flow_input_ended(struct flow *f)
 		return false;
 	f->ended = true;
 	return true;
+}
+
+enum http_progress flow_peek(const struct buffer *in, const struct http_frame *frame, struct arena *arena, struct slice *out)
+{
+	struct http_body decoder;
+	size_t at = in->begin, len = 0;
+	char *joined = frame->kind == BODY_CHUNKED ? arena_alloc(arena, in->end - in->begin + 1) : NULL;
+
+	http_body_init(&decoder, frame);
+	for (;;) {
+		struct slice data = SLICE_NONE;
+		size_t used = 0;
+		enum http_progress p = http_body_next(&decoder, slice_of(in->data + at, in->end - at), &used, &data);
+
+		at += used;
+		if (joined != NULL && data.len > 0)
+			memcpy(joined + len, data.ptr, data.len);
+		len += data.len;
+		if (p == HTTP_MORE && used > 0)
+			continue;
+		*out = slice_of(joined != NULL ? joined : in->data + in->begin, len);
+		return p;
+	}
 }

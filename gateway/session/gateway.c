@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "gateway/admin/runtime.h"
 #include "gateway/conf/conf.h"
 #include "gateway/health/health.h"
 #include "gateway/health/resolver.h"
@@ -21,6 +22,7 @@
 #include "gateway/session/listen.h"
 #include "gateway/session/stream.h"
 #include "gateway/session/worker.h"
+#include "gateway/table/stick_table.h"
 #include "gateway/table/tokens.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
@@ -30,6 +32,7 @@
 
 struct signals {
 	struct watch watch;
+	struct timer grace; /* "grace": the soft stop begins only after a while */
 	struct gateway *gateway;
 };
 
@@ -164,6 +167,7 @@ void gateway_free(struct gateway **gateway)
 	if (g == NULL)
 		return;
 	*gateway = NULL;
+	runtime_stop(g);
 	server_states_end(g);
 	for (unsigned i = 0; i < g->worker_count; i++)
 		worker_clear(&g->workers[i]);
@@ -176,9 +180,10 @@ void gateway_free(struct gateway **gateway)
 
 bool gateway_open(struct gateway *g, struct buf *messages)
 {
-	if (!listeners_open(g, messages))
+	if (!listeners_open(g, messages) || !runtime_open(g, messages))
 		return false;
 	server_states_begin(g);
+	server_states_load(g);
 	g->resolver = resolver_start(g);
 	return true;
 }
@@ -200,11 +205,26 @@ static bool stopped_long_enough(const struct gateway *g)
 	return most_ms > 0 && clock_mono_us() - atomic_load(&g->stopping_since_us) > (int64_t)most_ms * 1000;
 }
 
+/* What is over in the tables that all share. */
+static void sweep_tables(struct gateway *g, int64_t now_ms)
+{
+	if (g->tokens != NULL)
+		token_table_expire(g->tokens, now_ms);
+	for (struct proxy *p = g->config->proxies; p != NULL; p = p->next) {
+		if (p->table != NULL)
+			stick_table_expire(p->table, now_ms);
+	}
+	for (struct rate_table *r = g->config->rate_tables; r != NULL; r = r->next)
+		stick_table_expire(r->table, now_ms);
+}
+
 static void each_second(struct timer *t)
 {
 	struct worker *w = container_of(t, struct worker, second);
 
 	upstream_sweep(w, loop_now_ms(w->loop));
+	if (w == worker_first(w->gateway))
+		sweep_tables(w->gateway, loop_now_ms(w->loop));
 	if (!atomic_load(&w->gateway->stopping))
 		w->refresh.run(&w->refresh); /* sockets that were let go for want of descriptors */
 	else if (stopped_long_enough(w->gateway))
@@ -218,6 +238,8 @@ static void stop_task(struct task *t)
 	bool at_once = atomic_load(&w->gateway->stop_at_once);
 
 	w->refresh.run(&w->refresh);
+	if (w == worker_first(w->gateway))
+		runtime_pause(w->gateway);
 	clients_stop(w, at_once);
 	if (at_once)
 		loop_stop(w->loop);
@@ -259,6 +281,19 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
+static void grace_over(struct timer *t)
+{
+	gateway_stop(container_of(t, struct signals, grace)->gateway, false);
+}
+
+static void stop_softly(struct signals *s)
+{
+	if (s->gateway->config->grace_ms == 0)
+		gateway_stop(s->gateway, false);
+	else if (!timer_armed(&s->grace))
+		loop_arm(worker_first(s->gateway)->loop, &s->grace, s->gateway->config->grace_ms);
+}
+
 static void signal_came(struct watch *watch, unsigned events)
 {
 	struct signals *s = container_of(watch, struct signals, watch);
@@ -267,7 +302,7 @@ static void signal_came(struct watch *watch, unsigned events)
 	(void)events;
 	while (read(watch->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGUSR1)
-			gateway_stop(s->gateway, false);
+			stop_softly(s);
 		else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
 			gateway_stop(s->gateway, true);
 	}
@@ -282,6 +317,7 @@ static void watch_signals(struct gateway *g, struct signals *s)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	s->gateway = g;
+	timer_init(&s->grace, grace_over);
 	s->watch = (struct watch){ .fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), .ready = signal_came };
 	if (s->watch.fd < 0 || loop_watch(g->workers[0].loop, &s->watch) != ERR_OK) {
 		log_error("gateway.signals", "errno=%d", errno);
@@ -296,6 +332,7 @@ void gateway_run(struct gateway *g)
 	watch_signals(g, &signals);
 	atomic_store(&g->running, true);
 	health_start(g);
+	runtime_start(g);
 	for (unsigned i = 1; i < g->worker_count; i++) {
 		if (pthread_create(&g->workers[i].thread, NULL, worker_main, &g->workers[i]) != 0) {
 			log_error("gateway.thread", "errno=%d", errno);
@@ -306,6 +343,8 @@ void gateway_run(struct gateway *g)
 	for (unsigned i = 1; i < g->worker_count; i++)
 		pthread_join(g->workers[i].thread, NULL);
 	atomic_store(&g->running, false);
+	loop_cancel(worker_first(g)->loop, &signals.grace);
+	runtime_stop(g);
 	resolver_stop(&g->resolver);
 	health_stop(g);
 	loop_unwatch(g->workers[0].loop, &signals.watch);

@@ -21,7 +21,6 @@
 #include "gateway/session/gateway.h"
 #include "gateway/session/worker.h"
 
-#define ACCEPTS_A_ROUND 16 /* so that one worker does not take all that wait, nor lets its clients wait */
 #define BACKLOG 4096
 
 /* One listener in one worker. */
@@ -150,19 +149,19 @@ void listeners_close(struct gateway *g)
 
 /* ---- limits ---- */
 
-static bool below_limits(const struct gateway *g, const struct proxy *p)
+static bool below(_Atomic unsigned *now, unsigned most)
 {
-	if (g->config->maxconn > 0 && atomic_load(&g->connections) >= g->config->maxconn)
-		return false;
-	return p->maxconn == 0 || atomic_load(&p->connections) < p->maxconn;
+	return most == 0 || atomic_load(now) < most;
 }
 
 static bool may_accept(const struct accepting *a)
 {
-	const struct proxy *p = a->listener->proxy;
-	const struct gateway *g = a->worker->gateway;
+	struct proxy *p = a->listener->proxy;
+	struct gateway *g = a->worker->gateway;
 
-	return a->listener->fd >= 0 && atomic_load(&p->status) == PROXY_RUNNING && !atomic_load(&g->stopping) && below_limits(g, p);
+	return a->listener->fd >= 0 && atomic_load(&p->status) == PROXY_RUNNING && !atomic_load(&g->stopping) &&
+	       below(&g->connections, g->config->maxconn) && below(&p->connections, p->maxconn) &&
+	       below(&a->listener->connections, a->listener->maxconn);
 }
 
 static void set_watched(struct accepting *a, bool on)
@@ -184,20 +183,29 @@ static void pause_accepting(struct accepting *a)
 	set_watched(a, may_accept(a));
 }
 
-/* Takes a place at the frontend and in the process. */
+static void leave(struct listener *l, struct gateway *g)
+{
+	atomic_fetch_sub(&l->connections, 1);
+	atomic_fetch_sub(&l->proxy->connections, 1);
+	atomic_fetch_sub(&g->connections, 1);
+}
+
+/* Takes a place at the listener, at the frontend and in the process. */
 static bool enter(struct accepting *a)
 {
+	struct listener *l = a->listener;
 	struct gateway *g = a->worker->gateway;
-	struct proxy *p = a->listener->proxy;
-	unsigned now = atomic_fetch_add(&p->connections, 1) + 1, all = atomic_fetch_add(&g->connections, 1) + 1;
+	struct proxy *p = l->proxy;
+	unsigned here = atomic_fetch_add(&l->connections, 1) + 1, now = atomic_fetch_add(&p->connections, 1) + 1;
+	unsigned all = atomic_fetch_add(&g->connections, 1) + 1;
 
-	if ((p->maxconn == 0 || now <= p->maxconn) && (g->config->maxconn == 0 || all <= g->config->maxconn)) {
+	if ((l->maxconn == 0 || here <= l->maxconn) && (p->maxconn == 0 || now <= p->maxconn) &&
+	    (g->config->maxconn == 0 || all <= g->config->maxconn)) {
 		if (now > atomic_load_explicit(&p->connections_most, memory_order_relaxed))
 			atomic_store_explicit(&p->connections_most, now, memory_order_relaxed);
 		return true;
 	}
-	atomic_fetch_sub(&p->connections, 1);
-	atomic_fetch_sub(&g->connections, 1);
+	leave(l, g);
 	return false;
 }
 
@@ -205,8 +213,7 @@ void listener_left(struct listener *l, struct worker *w)
 {
 	struct gateway *g = w->gateway;
 
-	atomic_fetch_sub(&l->proxy->connections, 1);
-	atomic_fetch_sub(&g->connections, 1);
+	leave(l, g);
 	atomic_fetch_sub_explicit(&w->client_count, 1, memory_order_relaxed);
 	if (atomic_load_explicit(&g->accepting_paused, memory_order_relaxed) && atomic_exchange(&g->accepting_paused, false))
 		accepting_refresh(g);
@@ -234,7 +241,7 @@ static void accept_ready(struct watch *watch, unsigned events)
 	struct worker *w = a->worker;
 
 	(void)events;
-	for (int i = 0; i < ACCEPTS_A_ROUND; i++) {
+	for (unsigned i = 0; i < w->gateway->config->maxaccept; i++) {
 		struct sockaddr_storage from = { 0 };
 		socklen_t len = sizeof(from);
 		int fd;
@@ -249,8 +256,7 @@ static void accept_ready(struct watch *watch, unsigned events)
 			client_accepted(w, a->listener, fd, &from);
 			continue;
 		}
-		atomic_fetch_sub(&a->listener->proxy->connections, 1);
-		atomic_fetch_sub(&w->gateway->connections, 1);
+		leave(a->listener, w->gateway);
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 			set_watched(a, false); /* the second's timer tries again */
 		if (errno != EINTR && errno != ECONNABORTED)

@@ -135,11 +135,17 @@ static enum limit forward_limit(const struct stream *s, int64_t *due_us)
 	if (s->tunnel && first_of(s->x.timeout_tunnel_ms, back->tunnel) > 0)
 		client_ms = server_ms = first_of(s->x.timeout_tunnel_ms, back->tunnel);
 	if (s->tunnel) { /* either side may be silent as long as the other talks */
-		consider(LIMIT_SERVER, s->client_us > s->server_us ? s->client_us : s->server_us, server_ms, &best, due_us);
+		int64_t last = s->client_us > s->server_us ? s->client_us : s->server_us;
+
+		consider(LIMIT_SERVER, last, server_ms, &best, due_us);
+		consider(LIMIT_CLIENT, last, s->up_done ? front->client_fin : 0, &best, due_us);
+		consider(LIMIT_SERVER, last, s->down_done ? back->server_fin : 0, &best, due_us);
 		return best;
 	}
 	if ((!s->up_done && s->wants_input) || (s->responding && !s->client->writable))
 		consider(LIMIT_CLIENT, s->client_us, client_ms, &best, due_us);
+	if (s->awaits_body)
+		consider(LIMIT_SERVER, s->waits_since_us, s->x.wait_body_ms, &best, due_us);
 	if (s->up_done || !s->wants_input)
 		consider(LIMIT_SERVER, s->server_us, s->responding && !s->client->writable ? 0 : server_ms, &best, due_us);
 	return best;
@@ -152,8 +158,13 @@ static enum limit limit_of(const struct stream *s, int64_t *due_us)
 	enum limit best = LIMIT_NONE;
 
 	switch (s->stage) {
-	case STAGE_HEAD:
 	case STAGE_BODY:
+		if (s->x.rule_at != NULL) {
+			consider(LIMIT_STAGE, s->waits_since_us, s->x.wait_body_ms, &best, due_us);
+			break;
+		}
+		/* fall through */
+	case STAGE_HEAD:
 		consider(LIMIT_STAGE, front->http_request > 0 ? since : s->client_us, first_of(front->http_request, front->client), &best,
 			 due_us);
 		break;

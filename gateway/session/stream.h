@@ -48,6 +48,9 @@ struct stream {
 	bool down_done;
 	bool keep_client;         /* the client's connection goes on after this exchange */
 	bool keep_server;         /* and the server's */
+	unsigned answer_step;     /* how many of the response's rule lists have run, see stream_reply.c */
+	bool awaits_body;         /* a rule on the response wants its body first */
+	int64_t waits_since_us;   /* since when a body is waited for */
 	unsigned rules_step;      /* how many of the request's rule lists have run, see stream_rules.c */
 	bool backend_entered;     /* counted at the backend */
 	bool continue_sent;       /* we told the client to send its body */
@@ -78,6 +81,8 @@ bool stage_choose(struct stream *s);  /* stream_connect.c */
 bool stage_connect(struct stream *s);
 bool stage_forward(struct stream *s); /* stream_forward.c */
 bool stage_reply(struct stream *s);   /* stream_reply.c */
+/* Writes its log line, once. stream_end.c */
+void stream_log(struct stream *s);
 /* Log line, counts, and frees it; false: so is the client. stream_end.c */
 bool stream_end(struct stream *s);
 
@@ -95,7 +100,8 @@ bool stream_leave_queue(struct stream *s);
 char stream_stage_letter(const struct stream *s);
 /* Sends x.reply. */
 void stream_reply(struct stream *s);
-/* Runs the http-response rules on the head in s->x.response, writes it and prepares down_flow. False: another stage was chosen. */
+/* Runs the http-response rules on the head in s->x.response, writes it and prepares down_flow; or sets s->awaits_body: to be called again
+ * when the body is there. False: another stage was chosen. */
 bool stream_pass_response(struct stream *s);
 void stream_capture_response(struct stream *s);
 /* Whether a failure of that kind (one bit of enum retry_on, 0: none) may be met with another try. */

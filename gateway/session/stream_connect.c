@@ -1,4 +1,5 @@
 /* stream_connect.c - from a request to a connection with a server: choice, queue, connect, and trying again. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ static struct tally *backend_tally(struct stream *s)
 static struct http_outgoing outgoing(const struct stream *s)
 {
 	const struct http_frame *f = &s->x.request_frame;
-	bool keeps = s->x.backend->http_mode == HTTP_KEEP_ALIVE;
+	bool keeps = s->x.backend->http_mode == HTTP_KEEP_ALIVE || s->x.backend->http_pretend_keepalive;
 
 	return (struct http_outgoing){
 		.kind = f->kind,
@@ -74,12 +75,32 @@ static void connected(struct stream *s)
 	s->stage = STAGE_FORWARD;
 }
 
+static in_port_t *port_of(struct sockaddr_storage *sa)
+{
+	return sa->ss_family == AF_INET6 ? &((struct sockaddr_in6 *)sa)->sin6_port : &((struct sockaddr_in *)sa)->sin_port;
+}
+
+/* A server without a port of its own, or with "+100", is reached at the port that the client reached, shifted. */
+static void shift_port(struct sockaddr_storage *sa, struct sockaddr_storage *reached)
+{
+	in_port_t base = reached->ss_family == AF_INET || reached->ss_family == AF_INET6 ? ntohs(*port_of(reached)) : 0;
+
+	*port_of(sa) = htons((in_port_t)(ntohs(*port_of(sa)) + base));
+}
+
 static const struct server_address *destination(struct stream *s, struct server_address *own)
 {
-	if (s->x.dst.ss_family == AF_UNSPEC)
-		return atomic_load_explicit(&s->x.server->address, memory_order_acquire);
-	own->sa = s->x.dst;
-	own->len = s->x.dst.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+	const struct server_address *usual = atomic_load_explicit(&s->x.server->address, memory_order_acquire);
+
+	if (s->x.dst.ss_family != AF_UNSPEC) {
+		own->sa = s->x.dst;
+		own->len = s->x.dst.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+		return own;
+	}
+	if (usual == NULL || !s->x.server->maps_port || usual->sa.ss_family == AF_UNIX)
+		return usual;
+	*own = *usual;
+	shift_port(&own->sa, &s->x.session->to);
 	return own;
 }
 
@@ -264,6 +285,9 @@ void stream_retry(struct stream *s, unsigned reason, int status, char cause, cha
 	tally_add(&backend->retries, 1);
 	stream_leave_server(s, false);
 	s->parser.response = false; /* a new one for the next response */
+	s->answer_step = 0;
+	s->awaits_body = false;
+	s->x.rule_at = NULL;
 	s->x.t.connect_us = s->x.t.response_us = 0;
 	s->failed = s->x.server;
 	s->server_us = loop_now_us(s->x.worker->loop);

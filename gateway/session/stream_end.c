@@ -4,9 +4,9 @@
 #include "gateway/expr/format.h"
 #include "gateway/logs/sink.h"
 #include "gateway/model/proxy.h"
+#include "gateway/rule/track.h"
 #include "gateway/session/stream.h"
 #include "gateway/session/worker.h"
-#include "gateway/table/stick_table.h"
 
 #define LOG_LINE_MOST 8192
 #define SEVERITY_INFO 6
@@ -37,7 +37,7 @@ static void note_counts(struct stream *s)
 		s->x.actives[3] = atomic_load_explicit(&s->x.server->served, memory_order_relaxed);
 }
 
-static void write_log(struct stream *s)
+void stream_log(struct stream *s)
 {
 	const struct proxy *f = s->x.frontend;
 	const struct format *format = failed(s) && f->error_log_format != NULL ? f->error_log_format : f->log_format;
@@ -51,6 +51,9 @@ static void write_log(struct stream *s)
 		return;
 	if (f->dontlognull && s->x.bytes_in == 0 && s->x.t.request_us == 0 && buffer_empty(&s->client->in))
 		return;
+	note_counts(s);
+	s->x.logged = true;
+	s->x.log_early = s->x.t.end_us == 0;
 	if (f->log_separate_errors && failed(s) && s->x.log_level < 0)
 		severity = SEVERITY_ERROR;
 	buf_init_fixed(&out, line, sizeof(line));
@@ -108,29 +111,14 @@ static void count(struct stream *s)
 		count_into(s, &w->servers[s->x.server->index], !s->x.own_answer);
 }
 
-/* What sticky counters learn at the end; requests and connections were counted when tracking began. */
+/* What sticky counters learn at the end; connections were counted when tracking began. */
 static void count_tracked(struct stream *s)
 {
 	int64_t now_ms = loop_now_ms(s->x.worker->loop);
 
-	for (int i = 0; i < TRACKED_MAX; i++) {
-		struct tracked *t = &s->x.tracked[i];
-
-		if (t->entry == NULL)
-			continue;
-		stick_add(t->table, t->entry, STICK_BYTES_IN_CNT, (int64_t)s->x.bytes_in, now_ms);
-		stick_add(t->table, t->entry, STICK_BYTES_IN_RATE, (int64_t)s->x.bytes_in, now_ms);
-		stick_add(t->table, t->entry, STICK_BYTES_OUT_CNT, (int64_t)s->x.bytes_out, now_ms);
-		stick_add(t->table, t->entry, STICK_BYTES_OUT_RATE, (int64_t)s->x.bytes_out, now_ms);
-		if (s->x.status >= 400 && s->x.status < 500) {
-			stick_add(t->table, t->entry, STICK_HTTP_ERR_CNT, 1, now_ms);
-			stick_add(t->table, t->entry, STICK_HTTP_ERR_RATE, 1, now_ms);
-		}
-		if (s->x.status >= 500) {
-			stick_add(t->table, t->entry, STICK_HTTP_FAIL_CNT, 1, now_ms);
-			stick_add(t->table, t->entry, STICK_HTTP_FAIL_RATE, 1, now_ms);
-		}
-	}
+	track_add(&s->x, STICK_BYTES_IN_CNT, STICK_BYTES_IN_RATE, (int64_t)s->x.bytes_in, now_ms);
+	track_add(&s->x, STICK_BYTES_OUT_CNT, STICK_BYTES_OUT_RATE, (int64_t)s->x.bytes_out, now_ms);
+	track_status(&s->x, s->x.status, now_ms);
 }
 
 /* ---- giving back ---- */
@@ -141,10 +129,7 @@ static void release(struct stream *s)
 	int64_t now_ms = loop_now_ms(w->loop);
 
 	loop_cancel(w->loop, &s->timer);
-	for (int i = 0; i < TRACKED_MAX; i++) {
-		if (s->x.tracked[i].entry != NULL)
-			stick_release(s->x.tracked[i].table, &s->x.tracked[i].entry, now_ms);
-	}
+	track_end(s->x.tracked, now_ms);
 	vars_clear(&s->x.txn, w->vars);
 	vars_clear(&s->x.req, w->vars);
 	vars_clear(&s->x.res, w->vars);
@@ -177,12 +162,17 @@ bool stream_end(struct stream *s)
 	struct client *c = s->client;
 	bool keep = s->keep_client && !c->broken;
 
+	if (s->x.silent_drop) {
+		client_vanish(c);
+		c->broken = true; /* closed at once */
+		keep = false;
+	}
+
 	s->x.t.end_us = loop_now_us(s->x.worker->loop);
 	if (s->up_head != NULL && !flow_abandon(&s->up_flow))
 		keep = false;
 	count(s);
-	note_counts(s);
-	write_log(s);
+	stream_log(s);
 	count_tracked(s);
 	stream_leave_server(s, server_can_go_on(s));
 	if (s->backend_entered)

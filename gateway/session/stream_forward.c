@@ -158,6 +158,25 @@ static bool head_read(struct stream *s, size_t used)
 	return true;
 }
 
+/* A rule wants to see the response's body: until it is there, or as much as it asked for, or no more fits. True when something moved. */
+static bool pull_body(struct stream *s)
+{
+	struct buffer *in = &s->up->in;
+	bool moved = upstream_read(s->up) > 0, ended;
+	enum http_progress p = flow_peek(in, &s->x.response_frame, s->x.arena, &s->x.response_body);
+
+	if (moved)
+		s->server_us = now_us(s);
+	if (p == HTTP_BAD)
+		return bad_response(s, RETRY_JUNK_RESPONSE);
+	ended = !s->up->readable && (s->up->ended || s->up->broken);
+	if (p != HTTP_DONE && !ended && buffer_room(in) > 0 &&
+	    (s->x.wait_body_least == 0 || s->x.response_body.len < s->x.wait_body_least))
+		return moved;
+	stream_pass_response(s);
+	return true;
+}
+
 /* The server's connection ended before a head came. */
 static bool no_response(struct stream *s)
 {
@@ -285,7 +304,7 @@ bool stage_forward(struct stream *s)
 		moved = push_request(s);
 		if (s->stage != STAGE_FORWARD)
 			return true;
-		moved |= s->responding ? push_response(s) : pull_head(s);
+		moved |= s->responding ? push_response(s) : s->awaits_body ? pull_body(s) : pull_head(s);
 		if (s->stage != STAGE_FORWARD)
 			return true;
 		if (s->tunnel && s->up_done && s->down_done) {

@@ -14,17 +14,32 @@ static bool stopping(const struct stream *s)
 	return atomic_load_explicit(&s->x.worker->gateway->stopping, memory_order_relaxed);
 }
 
-/* Rules on a response; the backend's come first, as the response meets it first. False: <s> goes another way. */
-static enum verdict run_lists(struct stream *s, bool after)
-{
-	struct proxy *lists[2] = { s->x.backend != s->x.frontend ? s->x.backend : NULL, s->x.frontend };
-	enum verdict v = VERDICT_NEXT;
+/* The lists of rules that a response meets, in their order; an answer of our own meets the last two. */
+enum { LIST_BACK, LIST_FRONT, LIST_AFTER_BACK, LIST_AFTER_FRONT, LIST_COUNT };
 
-	for (int i = 0; i < 2; i++) {
-		if (lists[i] == NULL)
-			continue;
-		s->x.rule_at = NULL;
-		v = rules_run(after ? &lists[i]->after_response_rules : &lists[i]->response_rules, &s->x);
+static const struct rule_list *list_of(const struct stream *s, unsigned number)
+{
+	const struct proxy *front = s->x.frontend, *back = s->x.backend != front ? s->x.backend : NULL;
+
+	switch (number) {
+	case LIST_BACK:
+		return back != NULL ? &back->response_rules : NULL;
+	case LIST_FRONT:
+		return &front->response_rules;
+	case LIST_AFTER_BACK:
+		return back != NULL ? &back->after_response_rules : NULL;
+	default:
+		return &front->after_response_rules;
+	}
+}
+
+/* Goes on at list number s->answer_step. VERDICT_NEXT: all have run. */
+static enum verdict run_lists(struct stream *s)
+{
+	for (; s->answer_step < LIST_COUNT; s->answer_step++) {
+		const struct rule_list *list = list_of(s, s->answer_step);
+		enum verdict v = list != NULL ? rules_run(list, &s->x) : VERDICT_NEXT;
+
 		if (v != VERDICT_NEXT && v != VERDICT_ALLOW)
 			return v;
 	}
@@ -37,6 +52,8 @@ static struct slice write_response(struct stream *s, const struct http_outgoing 
 	struct worker *w = s->x.worker;
 	size_t len;
 
+	if (s->x.tos != 0 || s->x.mark != 0)
+		client_mark(s->client, s->x.tos, s->x.mark);
 	if (s->down_head == NULL)
 		s->down_head = stream_buffer(w);
 	if (s->down_head == NULL)
@@ -86,7 +103,6 @@ static bool replace_response(struct stream *s, enum verdict v)
 	tally_add(&t->denied_responses, 1);
 	stream_leave_server(s, false);
 	if (v == VERDICT_REPLY) {
-		s->x.cause = 'P';
 		s->x.stage = 'H';
 		stream_reply(s);
 	} else if (v == VERDICT_CLOSE) {
@@ -105,10 +121,14 @@ bool stream_pass_response(struct stream *s)
 	struct slice head;
 	enum verdict v;
 
-	own_see_response(s);
-	v = run_lists(s, false);
-	if (v == VERDICT_NEXT)
-		v = run_lists(s, true);
+	if (!s->awaits_body)
+		own_see_response(s);
+	v = run_lists(s);
+	s->awaits_body = v == VERDICT_BODY;
+	if (s->awaits_body) {
+		s->waits_since_us = loop_now_us(s->x.worker->loop);
+		return true;
+	}
 	if (v != VERDICT_NEXT)
 		return replace_response(s, v);
 	own_finish_response(s);
@@ -123,6 +143,8 @@ bool stream_pass_response(struct stream *s)
 	s->x.status = s->x.response.status;
 	s->responding = true;
 	s->client_us = loop_now_us(s->x.worker->loop);
+	if (s->x.frontend->logasap)
+		stream_log(s);
 	flow_init(&s->down_flow, &s->up->in, f, head, how.kind == BODY_CHUNKED);
 	return true;
 }
@@ -206,7 +228,9 @@ void stream_reply(struct stream *s)
 		return;
 	}
 	fill_head(s, r);
-	if (run_lists(s, true) != VERDICT_NEXT) {
+	s->x.rule_at = NULL;
+	s->answer_step = LIST_AFTER_BACK;
+	if (run_lists(s) != VERDICT_NEXT) {
 		s->keep_client = false;
 		s->stage = STAGE_END;
 		return;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "gateway/model/proxy.h"
+#include "gateway/rule/track.h"
 #include "gateway/session/stream.h"
 #include "gateway/session/worker.h"
 
@@ -12,6 +13,7 @@ static void count_request(struct stream *s)
 	tally_add(&t->requests, 1);
 	tally_rate_add(&t->request_rate, loop_now_ms(s->x.worker->loop), 1);
 	tally_add(&s->x.worker->requests, 1);
+	track_add(&s->x, STICK_HTTP_REQ_CNT, STICK_HTTP_REQ_RATE, 1, loop_now_ms(s->x.worker->loop)); /* for counters of the connection */
 }
 
 /* A request that is not understood is answered, counted and logged; nothing of it goes any further. */

@@ -6,6 +6,7 @@
 #include "gateway/model/own.h"
 #include "gateway/model/proxy.h"
 #include "gateway/rule/error_page.h"
+#include "gateway/rule/track.h"
 #include "gateway/session/own.h"
 #include "gateway/session/stream.h"
 #include "gateway/session/worker.h"
@@ -27,11 +28,16 @@ bool session_begins(struct client *c)
 		return false;
 	}
 	c->session.requests = 0;
+	c->session.tracked = c->tracked;
 	x = &c->stream->x;
 	v = rules_run(&p->connection_rules, x);
 	x->rule_at = NULL;
 	if (v == VERDICT_NEXT || v == VERDICT_ALLOW)
 		v = rules_run(&p->session_rules, x);
+	if (v == VERDICT_NEXT || v == VERDICT_ALLOW)
+		track_add(x, STICK_SESS_CNT, STICK_SESS_RATE, 1, loop_now_ms(x->worker->loop));
+	else if (x->silent_drop)
+		client_vanish(c);
 	stream_discard(c->stream);
 	c->stream = NULL;
 	if (v == VERDICT_NEXT || v == VERDICT_ALLOW)
@@ -66,15 +72,20 @@ static bool monitored(struct stream *s)
 	return true;
 }
 
+static void wait_for_body(struct stream *s)
+{
+	s->stage = STAGE_BODY;
+	s->waits_since_us = loop_now_us(s->x.worker->loop);
+}
+
 /* What a list of rules left to do; true: the exchange goes another way now. */
 static bool obey(struct stream *s, enum verdict v, struct tally *where)
 {
 	switch (v) {
 	case VERDICT_REPLY:
 	case VERDICT_TARPIT:
-		s->x.cause = s->x.reply.status >= 400 ? 'P' : 'L';
 		s->x.stage = v == VERDICT_TARPIT ? 'T' : 'R';
-		if (s->x.reply.status >= 400)
+		if (s->x.cause == 'P')
 			tally_add(&where->denied_requests, 1);
 		if (v == VERDICT_REPLY) {
 			stream_reply(s);
@@ -88,7 +99,7 @@ static bool obey(struct stream *s, enum verdict v, struct tally *where)
 		stream_fail(s, 0, 'P', 'R', NULL);
 		return true;
 	case VERDICT_BODY:
-		s->stage = STAGE_BODY;
+		wait_for_body(s);
 		return true;
 	case VERDICT_FAIL:
 		tally_add(&where->failed_rewrites, 1);
@@ -133,7 +144,10 @@ static bool choose_backend(struct stream *s)
 }
 
 /* The rule lists of a request, in their order; the backend's are skipped in a listen section, whose they are already. */
-enum { STEP_MONITOR, STEP_FRONT_CONTENT, STEP_FRONT, STEP_SWITCH, STEP_BACK_CONTENT, STEP_BACK, STEP_READY };
+enum {
+	STEP_MONITOR, STEP_FRONT_CONTENT, STEP_FRONT, STEP_FRONT_REDIRECT, STEP_SWITCH, STEP_BACK_CONTENT, STEP_BACK, STEP_BACK_REDIRECT,
+	STEP_READY
+};
 
 /* Runs list number s->rules_step. True: the exchange goes another way now. */
 static bool run_step(struct stream *s)
@@ -149,12 +163,16 @@ static bool run_step(struct stream *s)
 		return obey(s, rules_run(&f->content_rules, &s->x), front);
 	case STEP_FRONT:
 		return obey(s, rules_run(&f->request_rules, &s->x), front);
+	case STEP_FRONT_REDIRECT:
+		return obey(s, rules_run(&f->redirect_rules, &s->x), front);
 	case STEP_SWITCH:
 		return choose_backend(s);
 	case STEP_BACK_CONTENT:
 		return b != f && obey(s, rules_run(&b->content_rules, &s->x), back);
 	case STEP_BACK:
 		return b != f && obey(s, rules_run(&b->request_rules, &s->x), back);
+	case STEP_BACK_REDIRECT:
+		return b != f && obey(s, rules_run(&b->redirect_rules, &s->x), back);
 	default:
 		return false;
 	}
@@ -184,7 +202,7 @@ bool stream_run_rules(struct stream *s)
 	if (body_too_long(s))
 		return true;
 	if (wants_body_first(s)) {
-		s->stage = STAGE_BODY;
+		wait_for_body(s);
 		return true;
 	}
 	s->server_us = loop_now_us(s->x.worker->loop);
@@ -208,31 +226,10 @@ static void invite_body(struct stream *s)
 	(void)!send(s->client->watch.fd, line, sizeof(line) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* The payload that is in the buffer, as one slice; chunked bodies are joined in the arena. HTTP_BAD: not well-formed. */
-static enum http_progress look_at_body(struct stream *s)
+/* "wait-for-body at-least" */
+static bool enough(const struct stream *s)
 {
-	const struct buffer *in = &s->client->in;
-	struct http_body decoder;
-	size_t at = in->begin, len = 0;
-	char *joined = s->x.request_frame.kind == BODY_CHUNKED ? arena_alloc(s->x.arena, in->end - in->begin + 1) : NULL;
-
-	http_body_init(&decoder, &s->x.request_frame);
-	s->x.body = slice_of(in->data + at, 0);
-	for (;;) {
-		struct slice data = SLICE_NONE;
-		size_t used = 0;
-		enum http_progress p = http_body_next(&decoder, slice_of(in->data + at, in->end - at), &used, &data);
-
-		at += used;
-		if (joined != NULL && data.len > 0)
-			memcpy(joined + len, data.ptr, data.len);
-		len += data.len;
-		if (p == HTTP_MORE && used > 0)
-			continue;
-		s->x.body = slice_of(joined != NULL ? joined : in->data + in->begin, len);
-		s->x.body_whole = p == HTTP_DONE;
-		return p;
-	}
+	return s->x.rule_at != NULL && s->x.wait_body_least > 0 && s->x.body.len >= s->x.wait_body_least;
 }
 
 bool stage_body(struct stream *s)
@@ -248,12 +245,13 @@ bool stage_body(struct stream *s)
 			s->client_us = loop_now_us(s->x.worker->loop);
 			continue;
 		}
-		p = look_at_body(s);
+		p = flow_peek(&c->in, &s->x.request_frame, s->x.arena, &s->x.body);
+		s->x.body_whole = p == HTTP_DONE;
 		if (p == HTTP_BAD) {
 			stream_fail(s, 400, 'P', 'D', "The body is not well-formed.");
 			return true;
 		}
-		if (p == HTTP_DONE || room == 0)
+		if (p == HTTP_DONE || room == 0 || enough(s))
 			return stream_run_rules(s);
 		if (c->ended) {
 			stream_fail(s, 0, 'C', 'D', NULL);

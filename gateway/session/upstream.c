@@ -118,7 +118,7 @@ size_t upstream_read(struct upstream *u)
 
 /* ---- making them ---- */
 
-static int open_socket(const struct server_address *to)
+static int open_socket(const struct server_address *to, bool keepalive)
 {
 	int fd = socket(to->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int one = 1;
@@ -127,6 +127,8 @@ static int open_socket(const struct server_address *to)
 		return -1;
 	if (to->sa.ss_family != AF_UNIX)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (keepalive)
+		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	if (connect(fd, (const struct sockaddr *)&to->sa, to->len) == 0 || errno == EINPROGRESS)
 		return fd;
 	close(fd);
@@ -145,7 +147,7 @@ struct upstream *upstream_connect(struct worker *w, struct server *server, const
 	*u = (struct upstream){ .worker = w, .server = server, .stream = stream, .watch.ready = ready };
 	u->address.len = to->len;
 	memcpy(&u->address.sa, &to->sa, to->len);
-	u->watch.fd = open_socket(to);
+	u->watch.fd = open_socket(to, server->backend->tcpka);
 	if (u->watch.fd >= 0 && loop_watch(w->loop, &u->watch) == ERR_OK) {
 		atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed);
 		return u;
