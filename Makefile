@@ -12,7 +12,7 @@ PYTHON := /usr/bin/python3
 include mk/variant.mk
 include mk/rules.mk
 
-.PHONY: all run stop test test-all unit coverage integration lint fuzz fuzz-programs bench bench-fresh bench-rebuild bench-idle bench-reads help clean
+.PHONY: all run stop test test-all unit coverage integration lint fuzz fuzz-programs bench bench-fresh bench-rebuild bench-idle bench-reads bench-gateway help clean
 
 all: $(PROGRAMS:%=$(B)/%) compile_commands.json ## build all programs
 
@@ -71,6 +71,10 @@ bench-idle: all ## memory of each service with nothing to do
 bench-reads: all ## requests a second and latency of item_svc
 	@deploy/install run kafka test bench
 	tests/bench/reads $(ARGS)
+
+bench-gateway: all ## what a request costs the gateway, beside HAProxy
+	@deploy/install test bench
+	tests/bench/gateway $(ARGS)
 
 clean: ## remove what was built; downloads and data stay
 	rm -rf build compile_commands.json

@@ -1,6 +1,7 @@
 """What the benchmarks share: a private stack, its tokens, programs and metrics, and tables of times."""
 
 import os
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -73,6 +74,25 @@ def cpu_s(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+UNITS_MS = {"us": 0.001, "ms": 1, "s": 1000}
+
+
+def percentile_ms(text, part):
+    """Line "  99%   1.23ms" of wrk's report."""
+    value, unit = re.search(rf"^ +{part}% +([0-9.]+)(us|ms|s)$", text, re.M).groups()
+    return float(value) * UNITS_MS[unit]
+
+
+def wrk(url, connections, seconds, header):
+    """(requests, requests per second, p50, p99 in ms) of one thread that keeps a request under way on each connection."""
+    done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-H", header, url],
+                          stdout=subprocess.PIPE, text=True, check=True)
+    wrong = re.search(r"Non-2xx.*|Socket errors.*", done.stdout)
+    assert not wrong, f"{url}: {wrong.group()}"
+    return (int(re.search(r"(\d+) requests in", done.stdout).group(1)), float(re.search(r"Requests/sec: +([0-9.]+)", done.stdout).group(1)),
+            percentile_ms(done.stdout, 50), percentile_ms(done.stdout, 99))
 
 
 def table_head(title):
