@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "gateway/expr/format.h"
+#include "gateway/logs/json.h"
 #include "gateway/logs/sink.h"
 #include "gateway/model/proxy.h"
 #include "gateway/rule/track.h"
@@ -45,7 +46,7 @@ void stream_log(struct stream *s)
 	char line[LOG_LINE_MOST];
 	struct buf out;
 
-	if (s->x.logged || s->x.log_silent || targets(s) == NULL || format == NULL)
+	if (s->x.logged || s->x.log_silent || targets(s) == NULL || (format == NULL && f->log_kind != LOG_JSON))
 		return;
 	if (f->dontlog_normal && !failed(s))
 		return;
@@ -57,7 +58,10 @@ void stream_log(struct stream *s)
 	if (f->log_separate_errors && failed(s) && s->x.log_level < 0)
 		severity = SEVERITY_ERROR;
 	buf_init_fixed(&out, line, sizeof(line));
-	format_write(format, &s->x, true, &out);
+	if (format != NULL)
+		format_write(format, &s->x, true, &out);
+	else
+		log_json_write(&s->x, &out);
 	log_sink_add(s->x.worker->log, targets(s), severity, f->log_tag, s->x.t.wall_us, buf_slice(&out));
 }
 
