@@ -6,6 +6,7 @@
 #include <string.h>
 #include "gateway/conf/parse.h"
 #include "gateway/expr/regex.h"
+#include "shared/base/buf.h"
 
 #define FILE_MAX (64 << 20) /* bytes of a pattern file */
 

@@ -48,6 +48,7 @@ struct tally {
 	tally_n connects, reuses;
 	tally_n denied_connections, denied_sessions;
 	tally_n failed_rewrites;
+	tally_n log_lines;
 	struct tally_rate session_rate, request_rate, connection_rate;
 	tally_n times_n, queue_us, connect_us, response_us, total_us; /* sums over times_n exchanges */
 	struct hist *total;   /* of whole exchanges; NULL where it is not kept */

@@ -140,12 +140,12 @@ void own_see_response(struct stream *s)
 static bool add_unique_id(struct stream *s)
 {
 	const struct proxy *f = s->x.frontend;
+	struct slice id;
 
 	if (f->unique_id_header.len == 0 || f->unique_id_format == NULL)
 		return true;
-	if (s->x.unique_id.ptr == NULL)
-		s->x.unique_id = format_text(f->unique_id_format, &s->x);
-	return s->x.unique_id.ptr != NULL && http_field_add(&s->x.request, f->unique_id_header, s->x.unique_id);
+	id = format_unique_id(&s->x);
+	return id.ptr != NULL && http_field_add(&s->x.request, f->unique_id_header, id);
 }
 
 bool own_prepare_request(struct stream *s)

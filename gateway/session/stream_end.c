@@ -57,6 +57,7 @@ void stream_log(struct stream *s)
 	s->x.log_early = s->x.t.end_us == 0;
 	if (f->log_separate_errors && failed(s) && s->x.log_level < 0)
 		severity = SEVERITY_ERROR;
+	tally_add(&s->x.worker->frontends[f->index].log_lines, 1);
 	buf_init_fixed(&out, line, sizeof(line));
 	if (format != NULL)
 		format_write(format, &s->x, true, &out);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "gateway/expr/date.h"
 #include "gateway/loop/loop.h"
 #include "gateway/loop/pool.h"
 #include "gateway/model/config.h"
@@ -35,6 +36,7 @@ struct worker {
 	struct upstream_pool *idle; /* by server index: idle connections of this thread */
 	struct log_sink *log;     /* lines gathered in this round, sent at its end */
 	struct regex_space *regex; /* scratch memory of matching (expr/regex.h); NULL until the first match, freed with the worker */
+	struct date_zone zone;    /* for local dates in logs */
 	uint64_t random;          /* state of a small generator: balance random, rand(), jitter */
 	struct client *first_client; /* all connections of this thread, for "show sess" and the soft stop */
 	struct arena *arenas[WORKER_ARENAS]; /* ready for the next exchanges */

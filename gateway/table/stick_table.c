@@ -268,3 +268,25 @@ void stick_release(struct stick_table *t, struct stick_entry **e, int64_t now_ms
 	}
 	pthread_mutex_unlock(&shard->lock);
 }
+
+int64_t stick_idle_ms(struct stick_table *t, const struct stick_entry *e, int64_t now_ms)
+{
+	struct shard *shard = shards_of(&t->shards, e->node.hash);
+	int64_t idle_ms;
+
+	pthread_mutex_lock(&shard->lock);
+	idle_ms = now_ms - e->used_ms;
+	pthread_mutex_unlock(&shard->lock);
+	return idle_ms > 0 ? idle_ms : 0;
+}
+
+unsigned stick_users(struct stick_table *t, const struct stick_entry *e)
+{
+	struct shard *shard = shards_of(&t->shards, e->node.hash);
+	unsigned users;
+
+	pthread_mutex_lock(&shard->lock);
+	users = e->pins;
+	pthread_mutex_unlock(&shard->lock);
+	return users;
+}

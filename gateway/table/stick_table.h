@@ -61,6 +61,10 @@ void stick_release(struct stick_table *t, struct stick_entry **e, int64_t now_ms
 /* The key of an entry in use, of its table's type. A text lies in the entry. */
 void stick_entry_key(const struct stick_table *t, const struct stick_entry *e, struct sample *out);
 
+/* Since it was last tracked, and how many use it now, the caller included. Any thread. */
+int64_t stick_idle_ms(struct stick_table *t, const struct stick_entry *e, int64_t now_ms);
+unsigned stick_users(struct stick_table *t, const struct stick_entry *e);
+
 /* Adds to a count, a rate or a current number (which may go down, to 0); nothing happens when the table does not store it. Any thread. */
 void stick_add(struct stick_table *t, struct stick_entry *e, enum stick_data what, int64_t more, int64_t now_ms);
 /* Not for rates: nothing happens. */
