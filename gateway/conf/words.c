@@ -63,17 +63,6 @@ static bool word_end(struct scan *s)
 	return true;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* At a backslash outside single quotes. What is no escape stays as it is, backslash included: "\1", "\." of regular expressions.
  * Where HAProxy does other than its manual says, its deeds count: outside quotes "\$" keeps its backslash, and a
  * backslash does not keep a tab from parting words. The latter is refused. */
@@ -94,8 +83,8 @@ static bool escape(struct scan *s)
 	case 'n': emit(s, '\n'); break;
 	case 'r': emit(s, '\r'); break;
 	case 'x':
-		high = hex_digit(byte(s, s->at + 2));
-		low = hex_digit(byte(s, s->at + 3));
+		high = slice_hex_digit(byte(s, s->at + 2));
+		low = slice_hex_digit(byte(s, s->at + 3));
 		if (high < 0 || low < 0)
 			return fail(s, "truncated or invalid hexadecimal sequence", s->at);
 		if (high + low == 0)

@@ -67,11 +67,6 @@ static bool check_addr(struct parse *p, struct args *a)
 	return false;
 }
 
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
-}
-
 static bool check_bin(struct parse *p, struct args *a)
 {
 	struct slice hex = a->at[0].text;
@@ -79,9 +74,9 @@ static bool check_bin(struct parse *p, struct args *a)
 	bool good = hex.len % 2 == 0;
 
 	for (size_t i = 0; good && i < hex.len; i += 2) {
-		good = hex_digit(hex.ptr[i]) >= 0 && hex_digit(hex.ptr[i + 1]) >= 0;
+		good = slice_hex_digit(hex.ptr[i]) >= 0 && slice_hex_digit(hex.ptr[i + 1]) >= 0;
 		if (good)
-			bytes[i / 2] = (char)(hex_digit(hex.ptr[i]) * 16 + hex_digit(hex.ptr[i + 1]));
+			bytes[i / 2] = (char)(slice_hex_digit(hex.ptr[i]) * 16 + slice_hex_digit(hex.ptr[i + 1]));
 	}
 	if (!good)
 		parse_error(p, "sample fetch 'bin' : expects an even number of hexadecimal digits, not '%s'", hex.ptr);

@@ -130,17 +130,12 @@ static bool read_range(struct parse *p, struct slice word, struct pattern *t)
 	return false;
 }
 
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
-}
-
 static bool read_bytes(struct parse *p, struct slice word, struct pattern *t)
 {
 	char *bytes = arena_alloc(p->arena, word.len / 2 + 1);
 
 	for (size_t i = 0; i + 1 < word.len; i += 2) {
-		int high = hex_digit(word.ptr[i]), low = hex_digit(word.ptr[i + 1]);
+		int high = slice_hex_digit(word.ptr[i]), low = slice_hex_digit(word.ptr[i + 1]);
 
 		if (high < 0 || low < 0)
 			break;

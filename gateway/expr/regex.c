@@ -103,11 +103,6 @@ bool regex_find(const struct regex *r, struct exchange *x, struct slice text, si
 
 /* ---- replacing ---- */
 
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
-}
-
 bool regex_check_replacement(struct parse *p, struct slice with)
 {
 	for (size_t i = 0; i < with.len; i++) {
@@ -116,7 +111,7 @@ bool regex_check_replacement(struct parse *p, struct slice with)
 		if (with.ptr[i] != '\\')
 			continue;
 		next = ++i < with.len ? with.ptr[i] : '\0';
-		if (next == 'x' && i + 2 < with.len && hex_digit(with.ptr[i + 1]) >= 0 && hex_digit(with.ptr[i + 2]) >= 0)
+		if (next == 'x' && i + 2 < with.len && slice_hex_digit(with.ptr[i + 1]) >= 0 && slice_hex_digit(with.ptr[i + 2]) >= 0)
 			i += 2;
 		else if (next != '\\' && (next < '0' || next > '9')) {
 			parse_error(p, "replacement '%.*s' is invalid : a backslash must stand before a digit, a backslash or xNN", SLICE_ARG(with));
@@ -145,7 +140,7 @@ static size_t expand(struct slice with, const struct regex_match *m, char *out)
 				continue;
 			}
 			if (c == 'x' && i + 2 < with.len) {
-				c = (char)(hex_digit(with.ptr[i + 1]) * 16 + hex_digit(with.ptr[i + 2]));
+				c = (char)(slice_hex_digit(with.ptr[i + 1]) * 16 + slice_hex_digit(with.ptr[i + 2]));
 				i += 2;
 			}
 		}

@@ -91,20 +91,12 @@ static int strip_dotdot(struct slice in, bool full, char *out)
 
 /* ---- percent encoding ---- */
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte that the escape at the start of <s> stands for, or -1. */
 static int escaped(struct slice s)
 {
-	if (s.len < 3 || s.ptr[0] != '%' || hex(s.ptr[1]) < 0 || hex(s.ptr[2]) < 0)
+	if (s.len < 3 || s.ptr[0] != '%' || slice_hex_digit(s.ptr[1]) < 0 || slice_hex_digit(s.ptr[2]) < 0)
 		return -1;
-	return hex(s.ptr[1]) * 16 + hex(s.ptr[2]);
+	return slice_hex_digit(s.ptr[1]) * 16 + slice_hex_digit(s.ptr[2]);
 }
 
 static bool is_unreserved(int c)
@@ -127,7 +119,7 @@ static int write_escapes(struct slice in, bool strict, bool decode, char *out)
 		} else if (byte >= 0) {
 			out[len++] = '%';
 			for (int digit = 1; digit <= 2; digit++)
-				out[len++] = decode ? in.ptr[i + (size_t)digit] : "0123456789ABCDEF"[hex(in.ptr[i + (size_t)digit])];
+				out[len++] = decode ? in.ptr[i + (size_t)digit] : "0123456789ABCDEF"[slice_hex_digit(in.ptr[i + (size_t)digit])];
 			i += 2;
 		} else {
 			out[len++] = in.ptr[i];

@@ -1,4 +1,4 @@
-/* hash.c - CRC-32, SHA-256 and FNV-1a, written from their standards. */
+/* hash.c - CRC-32, SHA-224, SHA-256 and FNV-1a, written from their standards. */
 #include "shared/base/hash.h"
 
 #include <string.h>
@@ -20,7 +20,7 @@ uint32_t hash_crc32(struct slice s)
 	return ~crc;
 }
 
-/* SHA-256, named as in FIPS 180-4: a to h are v[0] to v[7], K the round constants. */
+/* SHA-224 and SHA-256, named as in FIPS 180-4: a to h are v[0] to v[7], K the round constants. */
 #define SHA_BLOCK 64
 
 static const uint32_t sha_k[64] = {
@@ -91,19 +91,44 @@ static void sha_tail(uint32_t state[8], const char *rest, size_t rest_len, uint6
 		sha_block(state, tail + at);
 }
 
-void hash_sha256_hex(struct slice s, char out[HASH_SHA256_HEX + 1])
+/* The first <bytes> of what comes out when <state> is fed with <s>. */
+static void sha_run(uint32_t state[8], struct slice s, unsigned char *out, int bytes)
 {
-	static const char digits[] = "0123456789abcdef";
-	uint32_t state[8] = {
-		0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
-	};
 	size_t whole = s.len - s.len % SHA_BLOCK;
 
 	for (size_t at = 0; at < whole; at += SHA_BLOCK)
 		sha_block(state, (const unsigned char *)s.ptr + at);
 	sha_tail(state, s.len == 0 ? NULL : s.ptr + whole, s.len - whole, s.len);
+	for (int i = 0; i < bytes; i++)
+		out[i] = (unsigned char)(state[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+void hash_sha224(struct slice s, unsigned char out[HASH_SHA224_BYTES])
+{
+	uint32_t state[8] = {
+		0xc1059ed8, 0x367cd507, 0x3070dd17, 0xf70e5939, 0xffc00b31, 0x68581511, 0x64f98fa7, 0xbefa4fa4,
+	};
+
+	sha_run(state, s, out, HASH_SHA224_BYTES);
+}
+
+void hash_sha256(struct slice s, unsigned char out[HASH_SHA256_BYTES])
+{
+	uint32_t state[8] = {
+		0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+	};
+
+	sha_run(state, s, out, HASH_SHA256_BYTES);
+}
+
+void hash_sha256_hex(struct slice s, char out[HASH_SHA256_HEX + 1])
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned char bytes[HASH_SHA256_BYTES];
+
+	hash_sha256(s, bytes);
 	for (int i = 0; i < HASH_SHA256_HEX; i++)
-		out[i] = digits[state[i / 8] >> (28 - 4 * (i % 8)) & 15];
+		out[i] = digits[bytes[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
 	out[HASH_SHA256_HEX] = '\0';
 }
 

@@ -140,6 +140,13 @@ bool slice_to_id(struct slice s, uint32_t *out)
 	return true;
 }
 
+int slice_hex_digit(char c)
+{
+	char lower = (char)(c | 0x20);
+
+	return c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
 size_t slice_utf8_step(struct slice s)
 {
 	const unsigned char *p = (const unsigned char *)s.ptr;

@@ -39,6 +39,8 @@ bool slice_to_u64(struct slice s, uint64_t max, uint64_t *out);
 bool slice_to_i64(struct slice s, int64_t *out);
 /* An id of the contract: decimal digits, 1 to 2147483647, no sign, no leading zero. */
 bool slice_to_id(struct slice s, uint32_t *out);
+/* What a hexadecimal digit of either case stands for; -1: <c> is none. */
+int slice_hex_digit(char c);
 /* Bytes of the well-formed UTF-8 character that <s> starts with; 0 when empty or malformed. */
 size_t slice_utf8_step(struct slice s);
 /* Whether <s> is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */

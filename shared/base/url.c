@@ -40,17 +40,6 @@ static enum err copy(const struct url_job *job, struct slice from, struct slice 
 	return to->ptr == NULL ? no_memory(job) : ERR_OK;
 }
 
-static int hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Copies <from>, with each %XX as the byte that it stands for. */
 static enum err decode(const struct url_job *job, struct slice from, struct slice *to)
 {
@@ -66,8 +55,8 @@ static enum err decode(const struct url_job *job, struct slice from, struct slic
 			p[len++] = from.ptr[i];
 			continue;
 		}
-		high = i + 2 < from.len ? hex_value(from.ptr[i + 1]) : -1;
-		low = i + 2 < from.len ? hex_value(from.ptr[i + 2]) : -1;
+		high = i + 2 < from.len ? slice_hex_digit(from.ptr[i + 1]) : -1;
+		low = i + 2 < from.len ? slice_hex_digit(from.ptr[i + 2]) : -1;
 		if (high < 0 || low < 0)
 			return fail(job, "A '%' in the URL is not followed by two hexadecimal digits (write '%' itself as %25).");
 		if (high == 0 && low == 0)

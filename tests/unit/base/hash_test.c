@@ -76,6 +76,28 @@ static void sha256_of_the_standard(void **state)
 	assert_sha256(SLICE_LIT("\xc9\x8c\x8e\x55"), "7abc22c0ae5af26ce93dbb94433a0e0b2e119d014f8e7f65bd56c61ccccd9504");
 }
 
+static void sha224_of_the_standard(void **state)
+{
+	static const struct {
+		const char *text, *hex;
+	} cases[] = {
+		{ "", "d14a028c2a3a2bc9476102bb288234c415a2b01f828ea62ac5b3e42f" },
+		{ "abc", "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7" },
+		{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "75388b16512776cc5dba5da1fd890150b0c6455cb4f58b1952522525" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unsigned char bytes[HASH_SHA224_BYTES];
+		char hex[2 * HASH_SHA224_BYTES + 1];
+
+		hash_sha224(slice_str(cases[i].text), bytes);
+		for (size_t at = 0; at < sizeof(bytes); at++)
+			snprintf(hex + 2 * at, 3, "%02x", bytes[at]);
+		assert_string_equal(hex, cases[i].hex);
+	}
+}
+
 static void sha256_of_a_million_a(void **state)
 {
 	const size_t million = 1000000;
@@ -121,7 +143,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(crc32_known_values),      cmocka_unit_test(crc32_is_the_definition),
-		cmocka_unit_test(sha256_of_the_standard),  cmocka_unit_test(sha256_of_a_million_a),
+		cmocka_unit_test(sha256_of_the_standard),  cmocka_unit_test(sha224_of_the_standard),
+		cmocka_unit_test(sha256_of_a_million_a),
 		cmocka_unit_test(sha256_around_the_block), cmocka_unit_test(fnv64_known_values),
 	};
 

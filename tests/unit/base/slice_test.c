@@ -176,6 +176,20 @@ static void ids(void **state)
 		assert_false(slice_to_id(slice_str(bad[i]), &id));
 }
 
+static void hex_digits(void **state)
+{
+	static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
+
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		const char *found = c == '\0' ? NULL : strchr(lower, c);
+
+		if (found == NULL && c != '\0' && strchr(upper, c) != NULL)
+			found = lower + (strchr(upper, c) - upper);
+		assert_int_equal(slice_hex_digit((char)c), found == NULL ? -1 : found - lower);
+	}
+}
+
 static void good_utf8(void **state)
 {
 	(void)state;
@@ -235,6 +249,7 @@ int main(void)
 		cmocka_unit_test(cutting),      cmocka_unit_test(unsigned_numbers),
 		cmocka_unit_test(every_small_maximum), cmocka_unit_test(signed_numbers),
 		cmocka_unit_test(ids),          cmocka_unit_test(good_utf8),
+		cmocka_unit_test(hex_digits),
 		cmocka_unit_test(bad_utf8),     cmocka_unit_test(all_code_points),
 	};
 
