@@ -9,7 +9,7 @@ static const struct fetch *const fetches[] = {
 };
 
 static const struct converter *const converters[] = {
-	conv_text, conv_split, conv_encode, conv_number, conv_hash, conv_date, conv_map, conv_table,
+	conv_text, conv_split, conv_encode, conv_json, conv_number, conv_hash, conv_date, conv_map, conv_table,
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -18,6 +18,7 @@ extern const struct fetch fetch_misc[];     /* constants, variables, process, cl
 extern const struct converter conv_text[];
 extern const struct converter conv_split[];
 extern const struct converter conv_encode[];
+extern const struct converter conv_json[];
 extern const struct converter conv_number[];
 extern const struct converter conv_hash[];
 extern const struct converter conv_date[];
