@@ -176,6 +176,21 @@ void stick_set(struct stick_table *t, struct stick_entry *e, enum stick_data wha
 		cell_set(&e->cells[t->cell_of[what]], value);
 }
 
+void stick_put(struct stick_table *t, struct stick_entry *e, enum stick_data what, uint64_t value, int64_t now_ms)
+{
+	int cell = t->cell_of[what];
+
+	if (!stick_data_is_rate(what) || cell == CELL_NONE) {
+		stick_set(t, e, what, value);
+		return;
+	}
+	pthread_mutex_lock(rates_of(t, e));
+	cell_set(&e->cells[cell + RATE_BEGAN], (uint64_t)now_ms);
+	cell_set(&e->cells[cell + RATE_CURRENT], value);
+	cell_set(&e->cells[cell + RATE_BEFORE], 0);
+	pthread_mutex_unlock(rates_of(t, e));
+}
+
 uint64_t stick_get(const struct stick_table *t, const struct stick_entry *e, enum stick_data what, int64_t now_ms)
 {
 	int cell = t->cell_of[what];

@@ -89,6 +89,27 @@ unsigned stick_table_dump(struct stick_table *t, unsigned from, size_t limit, bo
 	return from < places ? from : 0;
 }
 
+bool stick_table_show(struct stick_table *t, const struct sample *key, int64_t now_ms, struct buf *out)
+{
+	struct stick_key k;
+	struct stick_entry *e;
+	struct shard *shard;
+	uint64_t hash;
+
+	if (!stick_key_make(&t->options, key, &k))
+		return false;
+	hash = siphash(&t->seed, k.bytes);
+	shard = shards_of(&t->shards, hash);
+	pthread_mutex_lock(&shard->lock);
+	e = stick_lookup(t, shard, hash, k.bytes);
+	if (e != NULL && stick_expired(t, e, now_ms))
+		e = NULL;
+	if (e != NULL)
+		entry_print(t, e, now_ms, out);
+	pthread_mutex_unlock(&shard->lock);
+	return e != NULL;
+}
+
 static unsigned clear_key(struct stick_table *t, const struct sample *key)
 {
 	struct stick_gone gone = { 0 };

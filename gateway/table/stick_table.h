@@ -69,6 +69,8 @@ unsigned stick_users(struct stick_table *t, const struct stick_entry *e);
 void stick_add(struct stick_table *t, struct stick_entry *e, enum stick_data what, int64_t more, int64_t now_ms);
 /* Not for rates: nothing happens. */
 void stick_set(struct stick_table *t, struct stick_entry *e, enum stick_data what, uint64_t value);
+/* For the runtime socket: rates as well, as if that many events came now and none before. */
+void stick_put(struct stick_table *t, struct stick_entry *e, enum stick_data what, uint64_t value, int64_t now_ms);
 /* A count, or a rate in events per its period; 0 when the table does not store it. */
 uint64_t stick_get(const struct stick_table *t, const struct stick_entry *e, enum stick_data what, int64_t now_ms);
 int stick_data_of(struct slice name, struct slice *period); /* "http_req_rate(10s)", or without a period: enum stick_data, or -1 */
@@ -80,6 +82,8 @@ bool stick_data_is_rate(enum stick_data what); /* has a period */
  * Places stay valid while entries come and go. <keep>: NULL, or says which entries; a lock is held, so it may call stick_get() only. */
 unsigned stick_table_dump(struct stick_table *t, unsigned from, size_t limit, bool (*keep)(void *arg, struct stick_entry *e), void *arg,
 			  int64_t now_ms, struct buf *out);
+/* The line of the entry with that key; false: there is none, nothing is added. */
+bool stick_table_show(struct stick_table *t, const struct sample *key, int64_t now_ms, struct buf *out);
 /* Forgets entries that nobody uses: the one with that key, or (<key> NULL) all that <keep> names, which is as above, NULL: all. Takes about
  * 0.1 s a million. How many went. */
 unsigned stick_table_clear(struct stick_table *t, const struct sample *key, bool (*keep)(void *arg, struct stick_entry *e), void *arg);
