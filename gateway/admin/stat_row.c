@@ -153,7 +153,7 @@ static void fill_frontend(const struct gateway *g, struct stat_row *row)
 	set_text(row, STAT_STATUS, atomic_load(&g->stopping) ? "STOP" : frontend_status(p));
 	set(row, STAT_SCUR, now_of(&p->connections));
 	set(row, STAT_SMAX, now_of(&p->connections_most));
-	set(row, STAT_SLIM, p->maxconn > 0 ? p->maxconn : g->config->maxconn);
+	set(row, STAT_SLIM, now_of(&p->maxconn));
 	set(row, STAT_RATE, TOTAL_RATE(&t, session_rate, now_ms));
 	set(row, STAT_RATE_LIM, 0);
 	set(row, STAT_RATE_MAX, TOTAL_RATE_MOST(&t, session_rate));

@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 #include <stdatomic.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -77,7 +78,7 @@ struct config {
 	bool daemon, quiet, debug;    /* -D, -q, -d; also as keywords */
 	bool master_worker;
 	unsigned threads;             /* nbthread; 0: as many as there are processors */
-	unsigned maxconn;             /* of the process; 0: what the limit of descriptors allows */
+	_Atomic unsigned maxconn;     /* of the process; 0: what the limit of descriptors allows. Written by the first worker's thread */
 	struct slice pid_file, user, group, chroot, node, description, log_tag, log_send_hostname;
 	struct slice server_state_file, server_state_base;
 	int hard_stop_after_ms, grace_ms, close_spread_ms;

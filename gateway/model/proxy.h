@@ -89,7 +89,7 @@ struct proxy {
 
 	/* frontend */
 	struct listener *listeners;
-	unsigned maxconn;        /* 0: the process's */
+	_Atomic unsigned maxconn; /* once the loops run 0 lets nobody in; before, it means the process's. Written by the first worker's thread */
 	_Atomic unsigned connections, connections_most; /* now; written by all */
 	_Atomic int status;      /* enum proxy_status; written by the first worker's thread */
 	struct consistency *consistency; /* own: consistency-token, or NULL */

@@ -132,6 +132,17 @@ static unsigned default_maxconn(void)
 	return r.rlim_cur < 4 * SPARE_DESCRIPTORS ? SPARE_DESCRIPTORS : (unsigned)((r.rlim_cur - SPARE_DESCRIPTORS) / 2);
 }
 
+/* Whoever said nothing of its own gets the process's. */
+static void set_limits(struct config *c)
+{
+	if (c->maxconn == 0)
+		c->maxconn = default_maxconn();
+	for (struct proxy *p = c->proxies; p != NULL; p = p->next) {
+		if (p->maxconn == 0)
+			p->maxconn = c->maxconn;
+	}
+}
+
 static bool wants_tokens(const struct config *c)
 {
 	for (const struct proxy *p = c->proxies; p != NULL; p = p->next) {
@@ -147,8 +158,7 @@ struct gateway *gateway_create(struct config *c)
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
 	g->config = c;
-	if (c->maxconn == 0)
-		c->maxconn = default_maxconn();
+	set_limits(c);
 	g->worker_count = c->threads > 0 ? c->threads : processors > 0 ? (unsigned)processors : 1;
 	g->workers = must(calloc(g->worker_count, sizeof(*g->workers)));
 	g->started_us = clock_mono_us();

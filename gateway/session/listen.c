@@ -79,6 +79,11 @@ static void set_options(const struct listener *l, int fd)
 		setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, l->interface.ptr, (socklen_t)l->interface.len);
 }
 
+static int backlog_of(const struct listener *l)
+{
+	return l->backlog > 0 ? (int)l->backlog : BACKLOG;
+}
+
 /* fd@N: what another program opened for us, listening already or not. */
 static bool adopt(struct listener *l, int fd, struct buf *messages)
 {
@@ -87,7 +92,7 @@ static bool adopt(struct listener *l, int fd, struct buf *messages)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0)
 		return complain(l, "this descriptor is no socket", messages);
-	if (!listening && listen(fd, l->backlog > 0 ? (int)l->backlog : BACKLOG) != 0)
+	if (!listening && listen(fd, backlog_of(l)) != 0)
 		return complain(l, "listen", messages);
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
@@ -113,7 +118,7 @@ bool listener_open(struct listener *l, struct buf *messages)
 	set_options(l, fd);
 	if (l->sa.ss_family == AF_UNIX)
 		remove_stale((const struct sockaddr_un *)&l->sa);
-	if (bind(fd, (const struct sockaddr *)&l->sa, l->sa_len) != 0 || listen(fd, l->backlog > 0 ? (int)l->backlog : BACKLOG) != 0) {
+	if (bind(fd, (const struct sockaddr *)&l->sa, l->sa_len) != 0 || listen(fd, backlog_of(l)) != 0) {
 		complain(l, "bind", messages);
 		close(fd);
 		return false;
@@ -136,22 +141,50 @@ bool listeners_open(struct gateway *g, struct buf *messages)
 	return ok;
 }
 
+void listeners_release(struct proxy *p)
+{
+	for (struct listener *l = p->listeners; l != NULL; l = l->next) {
+		if (l->fd >= 0)
+			close(l->fd);
+		l->fd = -1;
+	}
+}
+
 void listeners_close(struct gateway *g)
 {
-	for (struct proxy *p = g->config->proxies; p != NULL; p = p->next) {
-		for (struct listener *l = p->listeners; l != NULL; l = l->next) {
-			if (l->fd >= 0)
-				close(l->fd);
-			l->fd = -1;
-		}
+	for (struct proxy *p = g->config->proxies; p != NULL; p = p->next)
+		listeners_release(p);
+}
+
+/* Whether it can stop listening for a while: a socket file cannot, and a socket that others gave us is theirs as well. */
+static bool can_suspend(const struct listener *l)
+{
+	return l->fd >= 0 && l->inherited_fd < 0 && l->sa.ss_family != AF_UNIX;
+}
+
+void listeners_suspend(struct proxy *p)
+{
+	for (struct listener *l = p->listeners; l != NULL; l = l->next) {
+		if (can_suspend(l))
+			shutdown(l->fd, SHUT_RD); /* Linux: not listening any more, still bound */
 	}
+}
+
+bool listeners_resume(struct proxy *p)
+{
+	for (struct listener *l = p->listeners; l != NULL; l = l->next) {
+		if (can_suspend(l) && listen(l->fd, backlog_of(l)) != 0)
+			return false;
+	}
+	return true;
 }
 
 /* ---- limits ---- */
 
-static bool below(_Atomic unsigned *now, unsigned most)
+static bool below_limits(struct gateway *g, struct listener *l)
 {
-	return most == 0 || atomic_load(now) < most;
+	return atomic_load(&g->connections) < g->config->maxconn && atomic_load(&l->proxy->connections) < l->proxy->maxconn &&
+	       (l->maxconn == 0 || atomic_load(&l->connections) < l->maxconn);
 }
 
 static bool may_accept(const struct accepting *a)
@@ -159,9 +192,9 @@ static bool may_accept(const struct accepting *a)
 	struct proxy *p = a->listener->proxy;
 	struct gateway *g = a->worker->gateway;
 
-	return a->listener->fd >= 0 && atomic_load(&p->status) == PROXY_RUNNING && !atomic_load(&g->stopping) &&
-	       below(&g->connections, g->config->maxconn) && below(&p->connections, p->maxconn) &&
-	       below(&a->listener->connections, a->listener->maxconn);
+	/* The descriptor of a stopped frontend may be gone: it is not looked at. */
+	return atomic_load(&p->status) == PROXY_RUNNING && a->listener->fd >= 0 && !atomic_load(&g->stopping) &&
+	       below_limits(g, a->listener);
 }
 
 static void set_watched(struct accepting *a, bool on)
@@ -199,8 +232,7 @@ static bool enter(struct accepting *a)
 	unsigned here = atomic_fetch_add(&l->connections, 1) + 1, now = atomic_fetch_add(&p->connections, 1) + 1;
 	unsigned all = atomic_fetch_add(&g->connections, 1) + 1;
 
-	if ((l->maxconn == 0 || here <= l->maxconn) && (p->maxconn == 0 || now <= p->maxconn) &&
-	    (g->config->maxconn == 0 || all <= g->config->maxconn)) {
+	if ((l->maxconn == 0 || here <= l->maxconn) && now <= p->maxconn && all <= g->config->maxconn) {
 		if (now > atomic_load_explicit(&p->connections_most, memory_order_relaxed))
 			atomic_store_explicit(&p->connections_most, now, memory_order_relaxed);
 		return true;

@@ -8,6 +8,7 @@
 #include "shared/base/buf.h"
 
 struct gateway;
+struct proxy;
 struct worker;
 
 /* Opens one listener: its own socket, fd@N, or the one that an old process handed over (l->fd is set then). False: <messages> says why. */
@@ -15,6 +16,12 @@ bool listener_open(struct listener *l, struct buf *messages);
 /* Opens those of all proxies that are not disabled. */
 bool listeners_open(struct gateway *g, struct buf *messages);
 void listeners_close(struct gateway *g);
+/* Closes those of one proxy, which no worker watches any more. */
+void listeners_release(struct proxy *p);
+/* While a frontend does not accept: who connects is refused, but where a socket file or another program's socket lets it wait. The first
+ * worker's thread. */
+void listeners_suspend(struct proxy *p);
+bool listeners_resume(struct proxy *p); /* false: errno says why */
 
 /* Begins to accept in this worker: before its loop runs. */
 void accepting_start(struct worker *w);

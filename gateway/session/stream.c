@@ -97,7 +97,10 @@ static void queue_gave(struct task *t)
 	assert(s->stage == STAGE_QUEUE);
 	s->place = s->waiter.given;
 	s->waiter.given = NULL;
-	s->stage = STAGE_CHOOSE;
+	if (s->x.cause == 'K') /* meanwhile */
+		stream_fail(s, 503, 'K', 'Q', NULL);
+	else
+		s->stage = STAGE_CHOOSE;
 	client_step(s->client);
 }
 
@@ -311,5 +314,18 @@ void stream_abort(struct stream *s)
 	if (s->stage == STAGE_QUEUE && !stream_leave_queue(s))
 		return; /* it goes on in a moment, and ends by itself */
 	stream_fail(s, 0, 'K', stream_stage_letter(s), NULL);
+	client_step(c);
+}
+
+void stream_kill(struct stream *s)
+{
+	struct client *c = s->client;
+
+	s->keep_client = false;
+	if (s->stage == STAGE_QUEUE && !stream_leave_queue(s)) {
+		s->x.cause = 'K'; /* it has a place in a moment, and ends then */
+		return;
+	}
+	stream_fail(s, s->stage == STAGE_FORWARD ? 502 : 503, 'K', stream_stage_letter(s), NULL);
 	client_step(c);
 }
