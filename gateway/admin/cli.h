@@ -91,6 +91,8 @@ void cli_say(struct cli *c, const char *text);
 /* The word number <i>, SLICE_NONE behind the last; and whether it is <text>. */
 struct slice cli_word(const struct cli *c, unsigned i);
 bool cli_is(const struct cli *c, unsigned i, const char *text);
+/* The decimal number that <word> begins with, a sign allowed, stopping at the limits of int64; <rest>: what follows it. False: there is none. */
+bool cli_number(struct slice word, int64_t *n, struct slice *rest);
 /* Asks all workers; <done> gets <c> as the job's owner and has to call cli_gathered(). Says so when there is no memory. */
 void cli_gather(struct cli *c, void (*visit)(struct worker *w, const struct gather_job *job, struct buf *out), const void *what,
 		void (*done)(struct gather *g, const struct gather_job *job));

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "gateway/expr/sample.h"
 #include "gateway/model/proxy.h"
 #include "gateway/session/worker.h"
 
@@ -216,6 +217,15 @@ static void cmd_set_timeout(struct cli *c)
 }
 
 /* ---- words that many commands take ---- */
+
+bool cli_number(struct slice word, int64_t *n, struct slice *rest)
+{
+	size_t used;
+
+	*n = sample_text_number(word, &used);
+	*rest = slice_sub(word, used, word.len);
+	return used > 0 && word.ptr[used - 1] >= '0' && word.ptr[used - 1] <= '9';
+}
 
 static struct proxy *find_proxy(const struct cli *c, struct slice name, bool backend)
 {
