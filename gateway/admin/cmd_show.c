@@ -6,6 +6,7 @@
 
 #include "gateway/admin/command.h"
 #include "gateway/admin/info.h"
+#include "gateway/health/resolver.h"
 #include "gateway/model/proxy.h"
 #include "gateway/model/server_text.h"
 #include "gateway/model/state.h"
@@ -200,6 +201,12 @@ void cmd_show_backend(struct cli *c)
 		if (p->is_backend)
 			buf_printf(&c->out, "%.*s\n", SLICE_ARG(p->name));
 	}
+}
+
+void cmd_show_resolvers(struct cli *c)
+{
+	if (!resolver_show(c->gateway, c->count > 2 ? c->words[2] : SLICE_NONE, &c->out))
+		cli_say(c, "Can't find that resolvers section");
 }
 
 /* The backend of word 3, if there is one. False after saying that there is none of that name. */

@@ -56,6 +56,7 @@ static const struct command commands[] = {
 	{ "show handover", "show handover", "states of servers and facts of tokens, for a new process", CLI_USER, cmd_show_handover },
 	{ "show info", "show info [json|typed]", "about the process", CLI_USER, cmd_show_info },
 	{ "show pools", "show pools", "usage of the memory pools", CLI_USER, cmd_show_pools },
+	{ "show resolvers", "show resolvers [<section>]", "what name servers answered", CLI_USER, cmd_show_resolvers },
 	{ "show servers conn", "show servers conn [<backend>]", "connections to servers, in use and idle", CLI_USER, cmd_show_servers_conn },
 	{ "show servers state", "show servers state [<backend>]", "states of servers, as the state file has them", CLI_USER,
 	  cmd_show_servers_state },

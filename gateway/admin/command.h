@@ -20,6 +20,7 @@ void cmd_show_env(struct cli *c);
 void cmd_show_errors(struct cli *c);
 void cmd_show_info(struct cli *c);
 void cmd_show_pools(struct cli *c);
+void cmd_show_resolvers(struct cli *c);
 void cmd_show_servers_conn(struct cli *c);
 void cmd_show_servers_state(struct cli *c);
 void cmd_show_tokens(struct cli *c);

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "gateway/conf/address.h"
 #include "gateway/conf/reader.h"
+#include "gateway/health/dns.h"
 
 #define SERVERS_MOST 4095 /* of one backend: more HAProxy cannot balance either */
 
@@ -48,6 +49,14 @@ static bool address_read(struct parse *p, struct server *s, struct slice text)
 	if (a.kind == ADDRESS_NAME && a.family != AF_UNSPEC) {
 		parse_error(p, "'server %.*s' : '%.*s': give an address, or a name without prefix and 'resolve-prefer'", SLICE_ARG(s->name),
 			    SLICE_ARG(text));
+		return false;
+	}
+	if (a.kind == ADDRESS_NAME && a.host.ptr[0] == '_') {
+		parse_error(p, "'server %.*s' : '%.*s': SRV records are not supported yet", SLICE_ARG(s->name), SLICE_ARG(text));
+		return false;
+	}
+	if (a.kind == ADDRESS_NAME && !dns_name_valid(a.host)) {
+		parse_error(p, "'server %.*s' : invalid address: '%.*s'", SLICE_ARG(s->name), SLICE_ARG(text));
 		return false;
 	}
 	if (a.kind == ADDRESS_UNIX || a.kind == ADDRESS_ABNS) {

@@ -6,6 +6,10 @@
 #ifndef MOA_GATEWAY_HEALTH_RESOLVER_H
 #define MOA_GATEWAY_HEALTH_RESOLVER_H
 
+#include <stdbool.h>
+#include "shared/base/buf.h"
+#include "shared/base/slice.h"
+
 struct gateway;
 struct parse;
 struct resolver;
@@ -16,5 +20,8 @@ void resolvers_read(struct parse *p);
  * server has a name. */
 struct resolver *resolver_start(struct gateway *g);
 void resolver_stop(struct resolver **r);
+
+/* "show resolvers": what one section's name servers did so far, or those of all (<section> SLICE_NONE). False: there is none of that name. */
+bool resolver_show(const struct gateway *g, struct slice section, struct buf *out);
 
 #endif

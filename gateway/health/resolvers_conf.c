@@ -6,22 +6,27 @@
 
 #include "gateway/conf/address.h"
 #include "gateway/conf/parse.h"
+#include "gateway/health/dns.h"
 #include "gateway/model/config.h"
 
 #define DNS_PORT 53
 #define RESOLV_CONF "/etc/resolv.conf"
 #define LINE_MOST 512
-#define PAYLOAD_LEAST 512 /* RFC 6891, 6.2.3 */
+#define SERVERS_MOST 64 /* names_dns.c has a bit for each */
 
 /* At the end: they are asked, and logged, in the order of the file. */
 static void name_server_add(struct parse *p, struct slice name, const struct sockaddr_storage *sa, socklen_t len)
 {
 	struct name_server *server = arena_alloc(p->arena, sizeof(*server)), **end = &p->config->resolvers->servers;
+	unsigned count = 0;
 
 	*server = (struct name_server){ .name = name, .sa = *sa, .len = len };
-	while (*end != NULL)
-		end = &(*end)->next;
-	*end = server;
+	for (; *end != NULL; end = &(*end)->next)
+		count++;
+	if (count == SERVERS_MOST)
+		parse_error(p, "resolvers '%.*s' has more than %d name servers", SLICE_ARG(p->config->resolvers->name), SERVERS_MOST);
+	else
+		*end = server;
 }
 
 /* nameserver <name> <address>[:port] */
@@ -160,7 +165,7 @@ static void retries_read(struct parse *p)
 
 static void payload_read(struct parse *p)
 {
-	number_read(p, "accepted_payload_size", PAYLOAD_LEAST, UINT16_MAX, &p->config->resolvers->payload_size);
+	number_read(p, "accepted_payload_size", DNS_PAYLOAD_LEAST, UINT16_MAX, &p->config->resolvers->payload_size);
 }
 
 void resolvers_read(struct parse *p)

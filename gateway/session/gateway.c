@@ -178,6 +178,7 @@ void gateway_free(struct gateway **gateway)
 		return;
 	*gateway = NULL;
 	runtime_stop(g);
+	resolver_stop(&g->resolver);
 	server_states_end(g);
 	for (unsigned i = 0; i < g->worker_count; i++)
 		worker_clear(&g->workers[i]);
