@@ -1,0 +1,1 @@
+"""What the tests of the gateway share: starting one, readers of HTTP, a server that records."""
