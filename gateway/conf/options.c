@@ -151,6 +151,7 @@ const struct keyword keywords_options[] = {
 	{ "option", "forwardfor", IN_ALL_PROXIES, forwardfor_read, 0, 0 },
 	{ "option", "httpchk", IN_BACKENDS, check_read, 0, 0 },
 	{ "http-check", NULL, IN_BACKENDS, check_read, 0, 0 },
+	{ "option", "problem-documents", IN_ALL_PROXIES, flag_read, KEYWORD_NO, FIELD(problem_documents) }, /* own */
 	{ "option", "trace-context", IN_ALL_PROXIES, flag_read, KEYWORD_NO, FIELD(trace_context) },          /* own */
 	{ "option", "retry-safe", IN_BACKENDS, flag_read, KEYWORD_NO, FIELD(backend.retry_safe_only) },      /* own */
 	{ .name = NULL },

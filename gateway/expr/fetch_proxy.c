@@ -29,13 +29,14 @@ static const struct proxy *frontend_of(const struct exchange *x, const struct ar
 static bool get_be_id(struct exchange *x, const struct args *a, struct walk *w, struct sample *out)
 {
 	(void)a, (void)w;
-	return x->backend != NULL && sample_set_int(out, x->backend->id);
+	return sample_set_int(out, (x->backend != NULL ? x->backend : x->frontend)->id);
 }
 
+/* Before the choice it is the frontend, as in HAProxy: that is what a listen section's own rules see. */
 static bool get_be_name(struct exchange *x, const struct args *a, struct walk *w, struct sample *out)
 {
 	(void)a, (void)w;
-	return x->backend != NULL && sample_set_text(out, x->backend->name);
+	return sample_set_text(out, (x->backend != NULL ? x->backend : x->frontend)->name);
 }
 
 enum { SERVER_TIMEOUT, TUNNEL_TIMEOUT, SERVER_TIMEOUT_NOW, TUNNEL_TIMEOUT_NOW };

@@ -111,8 +111,8 @@ static int64_t timer_ms(const struct exchange *x, int which)
 	int64_t active_ms = between(x, t->first_byte_us, end_us);
 
 	switch (which) {
-	case T_REQUEST:
-		return between(x, t->first_byte_us, t->request_us);
+	case T_REQUEST: /* not told of what was kept in the tarpit */
+		return x->stage == 'T' ? -1 : between(x, t->first_byte_us, t->request_us);
 	case T_QUEUE:
 		return between(x, t->request_us, t->queue_us);
 	case T_CONNECT:

@@ -258,6 +258,7 @@ enum http_progress http_frame_response(struct http_head *h, enum http_method met
 		return refuse(error, 502, "a 101 that was not asked for, or names no protocol");
 	f->has_length = all.lengths > 0 && !never_a_body;
 	f->length = all.length;
+	f->says_chunked = f->kind == BODY_NONE && all.codings > 0;
 	f->keep_alive = keeps_alive(h, &all) && f->kind != BODY_UNTIL_CLOSE && f->kind != BODY_TUNNEL;
 	take_out(h, &all, f);
 	return HTTP_DONE;

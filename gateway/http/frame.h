@@ -23,6 +23,7 @@ struct http_frame {
 	enum body_kind kind;
 	uint64_t length;    /* of BODY_LENGTH; also what a response to HEAD (or a 304) says it would be, see has_length */
 	bool has_length;    /* a Content-Length was there; not for a 1xx, a 204 or a tunnel, which must have none */
+	bool says_chunked;  /* of BODY_NONE: the answer to HEAD said that the one to GET would be chunked */
 	bool keep_alive;    /* the sender will take (or send) another message on this connection */
 	bool expects_100;   /* a request of HTTP/1.1 with Expect: 100-continue and a body; else Expect is taken out */
 	bool upgrade;       /* a request asking for, or a 101 agreeing to, another protocol; Upgrade and

@@ -166,7 +166,7 @@ static void put_connection(struct pen *p, const struct http_outgoing *how)
 
 static void put_framing(struct pen *p, const struct http_outgoing *how)
 {
-	if (how->kind == BODY_CHUNKED) {
+	if (how->kind == BODY_CHUNKED || (how->kind == BODY_NONE && how->says_chunked)) {
 		put_field(p, SLICE_LIT("Transfer-Encoding"), SLICE_LIT("chunked"));
 	} else if (how->kind == BODY_LENGTH || (how->kind == BODY_NONE && how->has_length)) {
 		put(p, SLICE_LIT("Content-Length: "));

@@ -12,6 +12,7 @@ struct http_outgoing {
 	enum body_kind kind;   /* BODY_CHUNKED only to HTTP/1.1 */
 	uint64_t length;
 	bool has_length;       /* write Content-Length also for BODY_NONE (a HEAD's answer, an empty POST) */
+	bool says_chunked;     /* write Transfer-Encoding also for BODY_NONE (a HEAD's answer); only to HTTP/1.1 */
 	bool close;            /* Connection: close */
 	bool keep_alive_1_0;   /* Connection: keep-alive, for a client of HTTP/1.0 that asked for it */
 	bool upgrade;          /* Connection: upgrade */

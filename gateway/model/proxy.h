@@ -62,6 +62,7 @@ struct proxy {
 	bool dontlognull, dontlog_normal, logasap, log_separate_errors, log_health_checks, http_ignore_probes;
 	bool idle_close_on_response, redispatch, http_pretend_keepalive, socket_stats, tcpka;
 	int redispatch_interval; /* after every n-th retry, -n: the last ones; option redispatch: -1 */
+	bool problem_documents;  /* own: option problem-documents */
 	bool trace_context;      /* own: option trace-context */
 	uint64_t body_limit;     /* own: most bytes of a request body, chunked ones counted; 0: none */
 

@@ -32,36 +32,33 @@ struct error_section {
 	struct error_page *pages;
 };
 
-#define PROBLEM(status, title, detail) \
-	{ status, SLICE("{\"type\":\"about:blank\",\"title\":\"" title "\",\"status\":" #status ",\"detail\":\"" detail "\"}") }
-
-/* The statuses that have pages, with their default documents. Titles are those of http_reason(). */
+/* The statuses that have pages, and what is wrong then unless whoever fails says it better. */
 static const struct {
 	int status;
-	struct slice document;
+	const char *detail;
 } defaults[] = {
-	{ 200, SLICE("<html><body><h1>200 OK</h1>\nService ready.\n</body></html>\n") },
-	PROBLEM(400, "Bad Request", "The request could not be understood."),
-	PROBLEM(401, "Unauthorized", "The request lacks credentials."),
-	PROBLEM(403, "Forbidden", "The request is forbidden."),
-	PROBLEM(404, "Not Found", "There is nothing at this path."),
-	PROBLEM(405, "Method Not Allowed", "The path does not support this method."),
-	PROBLEM(407, "Proxy Authentication Required", "The request lacks credentials for this proxy."),
-	PROBLEM(408, "Request Timeout", "The request did not arrive in time."),
-	PROBLEM(410, "Gone", "What was at this path is gone."),
-	PROBLEM(411, "Length Required", "The request must say how long its body is."),
-	PROBLEM(413, "Content Too Large", "The request body is too large."),
-	PROBLEM(414, "URI Too Long", "The request target is too long."),
-	PROBLEM(417, "Expectation Failed", "The request expects what is not supported."),
-	PROBLEM(425, "Too Early", "The request came before it could be trusted; try again."),
-	PROBLEM(429, "Too Many Requests", "There were too many requests. Nothing was done; try again later."),
-	PROBLEM(431, "Request Header Fields Too Large", "The head of the request is too large."),
-	PROBLEM(500, "Internal Server Error", "Something went wrong on our side."),
-	PROBLEM(501, "Not Implemented", "The request asks for what is not supported."),
-	PROBLEM(502, "Bad Gateway", "The server's answer could not be understood."),
-	PROBLEM(503, "Service Unavailable", "No server can answer this request now; try again soon."),
-	PROBLEM(504, "Gateway Timeout", "The server did not answer in time."),
-	PROBLEM(505, "HTTP Version Not Supported", "The version of HTTP is not supported."),
+	{ 200, "Service ready." },
+	{ 400, "The request could not be understood." },
+	{ 401, "The request lacks credentials." },
+	{ 403, "The request is forbidden." },
+	{ 404, "There is nothing at this path." },
+	{ 405, "The path does not support this method." },
+	{ 407, "The request lacks credentials for this proxy." },
+	{ 408, "The request did not arrive in time." },
+	{ 410, "What was at this path is gone." },
+	{ 411, "The request must say how long its body is." },
+	{ 413, "The request body is too large." },
+	{ 414, "The request target is too long." },
+	{ 417, "The request expects what is not supported." },
+	{ 425, "The request came before it could be trusted; try again." },
+	{ 429, "There were too many requests. Nothing was done; try again later." },
+	{ 431, "The head of the request is too large." },
+	{ 500, "Something went wrong on our side." },
+	{ 501, "The request asks for what is not supported." },
+	{ 502, "The server's answer could not be understood." },
+	{ 503, "No server can answer this request now; try again soon." },
+	{ 504, "The server did not answer in time." },
+	{ 505, "The version of HTTP is not supported." },
 };
 #define STATUS_COUNT (sizeof(defaults) / sizeof(defaults[0]))
 #define ALL_CODES UINT64_MAX
@@ -268,14 +265,11 @@ static bool fill_configured(const struct proxy *p, struct exchange *x, int statu
 /* Enough for a sentence of ours and its document. */
 #define DOCUMENT_MAX 512
 
-static struct slice made_document(struct exchange *x, int status, const char *detail)
+static void write_problem(int status, const char *detail, struct buf *out)
 {
-	char space[DOCUMENT_MAX];
-	struct buf out;
 	struct jsonw w;
 
-	buf_init_fixed(&out, space, sizeof(space));
-	jsonw_init(&w, &out);
+	jsonw_init(&w, out);
 	jsonw_object(&w);
 	jsonw_key(&w, "type");
 	jsonw_string(&w, SLICE_LIT("about:blank"));
@@ -286,26 +280,41 @@ static struct slice made_document(struct exchange *x, int status, const char *de
 	jsonw_key(&w, "detail");
 	jsonw_string(&w, slice_str(detail));
 	jsonw_object_end(&w);
-	return buf_ok(&out) ? arena_copy(x->arena, buf_slice(&out)) : SLICE_NONE;
+}
+
+/* <detail> is a sentence of ours: nothing in it means anything in HTML. */
+static void write_page(int status, const char *detail, struct buf *out)
+{
+	buf_printf(out, "<html><body><h1>%d %s</h1>\n%s\n</body></html>\n", status, http_reason(status), detail);
+}
+
+static bool wants_problems(const struct exchange *x, int status)
+{
+	return status >= 400 && (x->frontend->problem_documents || (x->backend != NULL && x->backend->problem_documents));
 }
 
 static void fill_default(struct exchange *x, int status, const char *detail)
 {
 	struct reply *r = &x->reply;
 	size_t place = place_of((uint64_t)status);
+	bool problem = wants_problems(x, status);
+	char space[DOCUMENT_MAX];
+	struct buf out;
 
 	*r = (struct reply){ .status = status, .header_count = 1, .close = status == 408 };
 	r->headers[0][0] = SLICE_LIT("Cache-Control");
 	r->headers[0][1] = SLICE_LIT("no-cache");
-	r->content_type = status == 200 ? SLICE_LIT("text/html") : SLICE_LIT("application/problem+json");
-	if (detail == NULL && place == STATUS_COUNT)
-		detail = "The request could not be carried out.";
-	if (detail != NULL)
-		r->body = made_document(x, status, detail);
-	if (r->body.ptr == NULL && place < STATUS_COUNT)
-		r->body = defaults[place].document;
-	if (r->body.ptr == NULL)
-		r->content_type = SLICE_NONE;
+	if (detail == NULL)
+		detail = place < STATUS_COUNT ? defaults[place].detail : "The request could not be carried out.";
+	buf_init_fixed(&out, space, sizeof(space));
+	if (problem)
+		write_problem(status, detail, &out);
+	else
+		write_page(status, detail, &out);
+	if (buf_ok(&out))
+		r->body = arena_copy(x->arena, buf_slice(&out));
+	if (r->body.ptr != NULL)
+		r->content_type = problem ? SLICE_LIT("application/problem+json") : SLICE_LIT("text/html");
 }
 
 static void add_retry_after(struct exchange *x, int seconds)

@@ -1,6 +1,6 @@
 /* error_page.h - the answers that the gateway makes for failures: errorfile, errorloc, http-errors, http-error, and the defaults.
  *
- * The default is a problem document (RFC 9457) as the services send it. Lists are never changed once a line is in them: a section
+ * The default is a small page in HTML, as HAProxy has it, or with "option problem-documents" a document as the services send it (RFC 9457). Lists are never changed once a line is in them: a section
  * inherits those of its defaults by copying the pointer. Of several pages for a status the one read last counts.
  */
 #ifndef MOA_GATEWAY_RULE_ERROR_PAGE_H

@@ -135,7 +135,7 @@ static void keep(struct page *page, const struct http_head *h, const struct http
 	page->status = h->status;
 	page->reason = h->reason;
 	page->body = body;
-	page->close = f->kind == BODY_UNTIL_CLOSE || !f->keep_alive;
+	page->close = h->minor > 0 && !f->keep_alive; /* whose file says HTTP/1.0 means no more than that it is old */
 	for (unsigned i = 0; i < h->count; i++) {
 		page->headers[i][0] = h->fields[i].name;
 		page->headers[i][1] = h->fields[i].value;

@@ -218,9 +218,13 @@ static void give_up(struct stream *s, enum limit kind)
 	switch (s->stage) {
 	case STAGE_HEAD:
 	case STAGE_BODY:
-		stream_fail(s, 408, 'c', s->stage == STAGE_HEAD ? 'R' : 'D', "The request did not arrive in time.");
+		if (s->x.rule_at == NULL)
+			s->x.t.request_us = 0; /* what was to be whole was not: in the log, as HAProxy has it */
+		stream_fail(s, 408, 'c', s->x.rule_at == NULL ? 'R' : 'D', "The request did not arrive in time.");
 		break;
 	case STAGE_TARPIT:
+		/* In the log the time in the pit is the queue's, as in HAProxy. */
+		s->x.t.queue_us = loop_now_us(s->x.worker->loop);
 		stream_reply(s);
 		break;
 	case STAGE_QUEUE:
@@ -298,6 +302,8 @@ void stream_client_left(struct stream *s)
 	if (s->stage == STAGE_QUEUE && !stream_leave_queue(s))
 		return;
 	stream_fail(s, 0, 'C', stream_stage_letter(s), NULL);
+	if (s->x.status == 0)
+		s->x.status = 400; /* that the log tells, as in HAProxy: nobody is there to hear it */
 }
 
 bool stream_leave_queue(struct stream *s)

@@ -53,6 +53,7 @@ struct stream {
 	int64_t waits_since_us;   /* since when a body is waited for */
 	unsigned rules_step;      /* how many of the request's rule lists have run, see stream_rules.c */
 	bool backend_entered;     /* counted at the backend */
+	unsigned interims;        /* answers before the answer so far */
 	bool continue_sent;       /* we told the client to send its body */
 	bool tunnel;
 	bool same_server;         /* the retry goes to the server that failed */

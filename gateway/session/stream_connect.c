@@ -24,10 +24,18 @@ static struct tally *backend_tally(struct stream *s)
 
 /* ---- the request as the server gets it ---- */
 
+/* Of the two sections' modes the one that closes more. */
+static enum http_mode stream_http_mode(const struct stream *s)
+{
+	enum http_mode front = s->x.frontend->http_mode, back = s->x.backend->http_mode;
+
+	return front > back ? front : back;
+}
+
 static struct http_outgoing outgoing(const struct stream *s)
 {
 	const struct http_frame *f = &s->x.request_frame;
-	bool keeps = s->x.backend->http_mode == HTTP_KEEP_ALIVE || s->x.backend->http_pretend_keepalive;
+	bool keeps = stream_http_mode(s) == HTTP_KEEP_ALIVE || s->x.backend->http_pretend_keepalive;
 
 	return (struct http_outgoing){
 		.kind = f->kind,
@@ -70,8 +78,10 @@ static void connected(struct stream *s)
 	s->x.t.connect_us = loop_now_us(s->x.worker->loop);
 	s->server_us = s->x.t.connect_us;
 	s->up->requests++;
+	memcpy(&s->x.server_to, &s->up->address.sa, s->up->address.len);
+	memcpy(&s->x.server_from, &s->up->from.sa, s->up->from.len);
 	s->up_done = s->up_broken = false;
-	s->keep_server = s->x.backend->http_mode == HTTP_KEEP_ALIVE;
+	s->keep_server = stream_http_mode(s) == HTTP_KEEP_ALIVE;
 	s->stage = STAGE_FORWARD;
 }
 

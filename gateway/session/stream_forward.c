@@ -9,6 +9,8 @@
 #include "gateway/session/stream.h"
 #include "gateway/session/worker.h"
 
+#define INTERIMS_MOST 64 /* of one response: more are junk */
+
 static int64_t now_us(const struct stream *s)
 {
 	return loop_now_us(s->x.worker->loop);
@@ -96,16 +98,46 @@ static void expect_head(struct stream *s)
 	s->x.response.count = 0;
 }
 
-/* An answer before the answer. 100 is for the client; the others are not worth forwarding to it. True: go on parsing. */
+/* The client takes no more: the server is not asked to go on for nobody. */
+static bool client_gone(struct stream *s)
+{
+	tally_add(&s->x.worker->frontends[s->x.frontend->index].client_aborts, 1);
+	tally_add(&s->x.worker->backends[s->x.backend->index].client_aborts, 1);
+	s->client->broken = true;
+	stream_fail(s, 0, 'C', 'D', NULL);
+	return true;
+}
+
+static bool bad_response(struct stream *s, unsigned reason)
+{
+	server_report(s->x.worker->gateway, s->x.server, SIGHT_RESPONSE_BAD);
+	stream_retry(s, reason, 502, reason == RETRY_JUNK_RESPONSE ? 'P' : 'S', 'H');
+	return true;
+}
+
+/* Sends the head that was read as it is, in one piece or not at all; a part of it would break what follows. False: the client is gone. */
+static bool pass_interim(struct stream *s)
+{
+	struct worker *w = s->x.worker;
+	struct http_outgoing how = { .kind = BODY_NONE };
+	char *head = stream_buffer(w);
+	size_t len = head != NULL ? http_write_head(&s->x.response, &how, head, w->gateway->config->bufsize) : 0;
+	ssize_t n = len > 0 ? send(s->client->watch.fd, head, len, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
+
+	if (head != NULL)
+		pool_give(w->buffers, head);
+	return n <= 0 || (size_t)n == len;
+}
+
+/* An answer before the answer: for a client that can understand it. True: go on parsing. */
 static bool interim(struct stream *s, size_t used)
 {
-	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	struct buffer *in = &s->up->in;
 
-	if (s->x.response.status == 100 && s->x.request.minor > 0 && !s->continue_sent) {
-		s->continue_sent = true;
-		(void)!send(s->client->watch.fd, go_on, sizeof(go_on) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	}
+	if (++s->interims > INTERIMS_MOST)
+		return bad_response(s, RETRY_JUNK_RESPONSE);
+	if (s->x.request.minor > 0 && !(s->x.response.status == 100 && s->continue_sent) && !pass_interim(s))
+		return client_gone(s);
 	memmove(in->data, in->data + used, in->end - used);
 	in->end -= used;
 	expect_head(s);
@@ -126,13 +158,6 @@ static unsigned retry_bit(int status)
 	return 0;
 }
 
-static bool bad_response(struct stream *s, unsigned reason)
-{
-	server_report(s->x.worker->gateway, s->x.server, SIGHT_RESPONSE_BAD);
-	stream_retry(s, reason, 502, reason == RETRY_JUNK_RESPONSE ? 'P' : 'S', 'H');
-	return true;
-}
-
 static bool head_read(struct stream *s, size_t used)
 {
 	struct buffer *in = &s->up->in;
@@ -143,6 +168,7 @@ static bool head_read(struct stream *s, size_t used)
 	if (s->x.response.status < 200 && s->x.response.status != 101)
 		return interim(s, used);
 	in->begin = in->floor = used;
+	vars_clear(&s->x.req, s->x.worker->vars);
 	s->x.response.capacity = s->x.request.capacity;
 	s->x.t.response_us = now_us(s);
 	s->x.t.response_wall_us = s->x.t.wall_us + s->x.t.response_us - s->x.t.first_byte_us;
@@ -237,16 +263,6 @@ static bool pull_response(struct stream *s)
 	tally_add(&s->x.worker->servers[s->x.server->index].server_aborts, 1);
 	tally_add(&s->x.worker->backends[s->x.backend->index].server_aborts, 1);
 	stream_fail(s, 0, 'S', 'D', NULL);
-	return true;
-}
-
-/* The client takes no more: the server is not asked to go on for nobody. */
-static bool client_gone(struct stream *s)
-{
-	tally_add(&s->x.worker->frontends[s->x.frontend->index].client_aborts, 1);
-	tally_add(&s->x.worker->backends[s->x.backend->index].client_aborts, 1);
-	s->client->broken = true;
-	stream_fail(s, 0, 'C', 'D', NULL);
 	return true;
 }
 

@@ -77,6 +77,7 @@ static struct http_outgoing outgoing(struct stream *s, const struct http_frame *
 		s->keep_client = false;
 		return how;
 	}
+	how.says_chunked = f->says_chunked && !old;
 	how.close = !s->keep_client;
 	how.keep_alive_1_0 = s->keep_client && old;
 	return how;
@@ -101,6 +102,7 @@ static bool replace_response(struct stream *s, enum verdict v)
 	struct tally *t = &s->x.worker->frontends[s->x.frontend->index];
 
 	tally_add(&t->denied_responses, 1);
+	s->x.t.response_us = 0; /* for the log: none was passed on */
 	stream_leave_server(s, false);
 	if (v == VERDICT_REPLY) {
 		s->x.stage = 'H';

@@ -78,6 +78,15 @@ static void wait_for_body(struct stream *s)
 	s->waits_since_us = loop_now_us(s->x.worker->loop);
 }
 
+/* option http-buffer-request. False: it is there already, or there is none. */
+static bool wait_for_whole_body(struct stream *s)
+{
+	if (s->x.body_whole || s->x.body.ptr != NULL || s->x.request_frame.kind == BODY_NONE)
+		return false;
+	wait_for_body(s);
+	return true;
+}
+
 /* What a list of rules left to do; true: the exchange goes another way now. */
 static bool obey(struct stream *s, enum verdict v, struct tally *where)
 {
@@ -96,6 +105,7 @@ static bool obey(struct stream *s, enum verdict v, struct tally *where)
 		return true;
 	case VERDICT_CLOSE:
 		tally_add(&where->denied_requests, 1);
+		s->x.t.request_us = 0; /* in the log, as HAProxy has it */
 		stream_fail(s, 0, 'P', 'R', NULL);
 		return true;
 	case VERDICT_BODY:
@@ -145,7 +155,7 @@ static bool choose_backend(struct stream *s)
 
 /* The rule lists of a request, in their order; the backend's are skipped in a listen section, whose they are already. */
 enum {
-	STEP_MONITOR, STEP_FRONT_CONTENT, STEP_FRONT, STEP_FRONT_REDIRECT, STEP_SWITCH, STEP_BACK_CONTENT, STEP_BACK, STEP_BACK_REDIRECT,
+	STEP_MONITOR, STEP_FRONT_BODY, STEP_FRONT_CONTENT, STEP_FRONT, STEP_FRONT_REDIRECT, STEP_SWITCH, STEP_BACK_BODY, STEP_BACK_CONTENT, STEP_BACK, STEP_BACK_REDIRECT,
 	STEP_READY
 };
 
@@ -159,6 +169,8 @@ static bool run_step(struct stream *s)
 	switch (s->rules_step) {
 	case STEP_MONITOR:
 		return monitored(s);
+	case STEP_FRONT_BODY:
+		return f->buffer_request && wait_for_whole_body(s);
 	case STEP_FRONT_CONTENT:
 		return obey(s, rules_run(&f->content_rules, &s->x), front);
 	case STEP_FRONT:
@@ -167,6 +179,8 @@ static bool run_step(struct stream *s)
 		return obey(s, rules_run(&f->redirect_rules, &s->x), front);
 	case STEP_SWITCH:
 		return choose_backend(s);
+	case STEP_BACK_BODY:
+		return b->buffer_request && wait_for_whole_body(s);
 	case STEP_BACK_CONTENT:
 		return b != f && obey(s, rules_run(&b->content_rules, &s->x), back);
 	case STEP_BACK:
@@ -187,12 +201,6 @@ static bool body_too_long(struct stream *s)
 	return true;
 }
 
-static bool wants_body_first(const struct stream *s)
-{
-	return (s->x.frontend->buffer_request || s->x.backend->buffer_request) && !s->x.body_whole && s->x.body.ptr == NULL &&
-	       s->x.request_frame.kind != BODY_NONE;
-}
-
 bool stream_run_rules(struct stream *s)
 {
 	for (; s->rules_step < STEP_READY; s->rules_step++) {
@@ -201,10 +209,6 @@ bool stream_run_rules(struct stream *s)
 	}
 	if (body_too_long(s))
 		return true;
-	if (wants_body_first(s)) {
-		wait_for_body(s);
-		return true;
-	}
 	s->server_us = loop_now_us(s->x.worker->loop);
 	s->stage = STAGE_CHOOSE;
 	return true;

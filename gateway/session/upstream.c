@@ -170,6 +170,9 @@ bool upstream_established(struct upstream *u)
 		return false;
 	}
 	u->connected = true;
+	u->from.len = sizeof(u->from.sa);
+	if (getsockname(u->watch.fd, (struct sockaddr *)&u->from.sa, &u->from.len) != 0 || u->from.len > sizeof(u->from.sa))
+		u->from.len = 0;
 	return true;
 }
 

@@ -15,6 +15,7 @@ struct upstream {
 	struct watch watch;
 	struct worker *worker;
 	struct server *server;
+	struct server_address from;    /* our end of it */
 	struct server_address address; /* that it goes to: an idle one is not used after the server has moved */
 	struct stream *stream;     /* NULL while idle */
 	struct client *owner;      /* http-reuse never: only this client may use it */

@@ -85,6 +85,7 @@ static void defaults_are_problem_documents(void **state)
 	static const int statuses[] = { 400, 401, 403, 404, 405, 407, 408, 410, 411, 413, 414, 417, 425, 429, 431, 500, 501, 502, 503, 504, 505, 418 };
 
 	(void)state;
+	t.fe.problem_documents = true;
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
 		const char *body = body_for(statuses[i]);
 		char begin_of[128];
@@ -102,6 +103,16 @@ static void defaults_are_problem_documents(void **state)
 	}
 	assert_non_null(strstr(body_for(200), "200 OK"));
 	assert_string_equal(rules_text(&t, t.x.reply.content_type), "text/html");
+}
+
+static void defaults_are_pages(void **state)
+{
+	(void)state;
+	assert_string_equal(body_for(403), "<html><body><h1>403 Forbidden</h1>\nThe request is forbidden.\n</body></html>\n");
+	assert_string_equal(rules_text(&t, t.x.reply.content_type), "text/html");
+	assert_string_equal(rules_reply_header(&t, "cache-control"), "no-cache");
+	t.be.problem_documents = true; /* either section may want them */
+	assert_memory_equal(body_for(403), "{\"type\"", 7);
 }
 
 static void details_and_retry_after(void **state)
@@ -384,6 +395,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH(defaults_are_problem_documents),
+		WITH(defaults_are_pages),
 		WITH(details_and_retry_after),
 		WITH(without_memory_the_answer_is_plainer),
 		WITH(backend_before_frontend_before_default),
