@@ -293,26 +293,34 @@ static bool wants_problems(const struct exchange *x, int status)
 	return status >= 400 && (x->frontend->problem_documents || (x->backend != NULL && x->backend->problem_documents));
 }
 
-static void fill_default(struct exchange *x, int status, const char *detail)
+/* SLICE_NONE: it does not fit. */
+static struct slice make_document(struct exchange *x, int status, const char *detail, bool problem)
 {
-	struct reply *r = &x->reply;
-	size_t place = place_of((uint64_t)status);
-	bool problem = wants_problems(x, status);
 	char space[DOCUMENT_MAX];
 	struct buf out;
 
-	*r = (struct reply){ .status = status, .header_count = 1, .close = status == 408 };
-	r->headers[0][0] = SLICE_LIT("Cache-Control");
-	r->headers[0][1] = SLICE_LIT("no-cache");
-	if (detail == NULL)
-		detail = place < STATUS_COUNT ? defaults[place].detail : "The request could not be carried out.";
 	buf_init_fixed(&out, space, sizeof(space));
 	if (problem)
 		write_problem(status, detail, &out);
 	else
 		write_page(status, detail, &out);
-	if (buf_ok(&out))
-		r->body = arena_copy(x->arena, buf_slice(&out));
+	return buf_ok(&out) ? arena_copy(x->arena, buf_slice(&out)) : SLICE_NONE;
+}
+
+static void fill_default(struct exchange *x, int status, const char *detail)
+{
+	struct reply *r = &x->reply;
+	size_t place = place_of((uint64_t)status);
+	const char *usual = place < STATUS_COUNT ? defaults[place].detail : "The request could not be carried out.";
+	bool problem = wants_problems(x, status);
+
+	*r = (struct reply){ .status = status, .header_count = 1, .close = status == 408 };
+	r->headers[0][0] = SLICE_LIT("Cache-Control");
+	r->headers[0][1] = SLICE_LIT("no-cache");
+	if (detail != NULL)
+		r->body = make_document(x, status, detail, problem);
+	if (r->body.ptr == NULL)
+		r->body = make_document(x, status, usual, problem);
 	if (r->body.ptr != NULL)
 		r->content_type = problem ? SLICE_LIT("application/problem+json") : SLICE_LIT("text/html");
 }

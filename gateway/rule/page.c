@@ -95,8 +95,8 @@ static struct slice proper_head(struct parse *p, struct slice file, size_t *used
 	return slice_of(out, len);
 }
 
-/* Reads head and framing; why not, or NULL. */
-static const char *understand(struct slice head, struct http_head *h, struct http_frame *f)
+/* Reads head and framing; why not, or NULL. *close: it says so; that its version is old says nothing about the client's connection. */
+static const char *understand(struct slice head, struct http_head *h, struct http_frame *f, bool *close)
 {
 	struct http_parser parser;
 	struct http_error error;
@@ -113,6 +113,7 @@ static const char *understand(struct slice head, struct http_head *h, struct htt
 	}
 	if (h->status < 200)
 		return "its status is that of an interim response";
+	*close = http_field_lists(h, NAME_CONNECTION, SLICE_LIT("close"));
 	return http_frame_response(h, HTTP_GET, false, f, &error) == HTTP_DONE ? NULL : error.why;
 }
 
@@ -130,12 +131,11 @@ static const char *misfit(const struct http_head *h, const struct http_frame *f,
 	return NULL;
 }
 
-static void keep(struct page *page, const struct http_head *h, const struct http_frame *f, struct slice body)
+static void keep(struct page *page, const struct http_head *h, struct slice body)
 {
 	page->status = h->status;
 	page->reason = h->reason;
 	page->body = body;
-	page->close = h->minor > 0 && !f->keep_alive; /* whose file says HTTP/1.0 means no more than that it is old */
 	for (unsigned i = 0; i < h->count; i++) {
 		page->headers[i][0] = h->fields[i].name;
 		page->headers[i][1] = h->fields[i].value;
@@ -161,14 +161,14 @@ const struct page *page_read(struct parse *p, struct slice path, const char *wha
 	text = proper_head(p, file, &used);
 	body = slice_sub(file, used, file.len);
 	http_head_init(&head, fields, sizeof(fields) / sizeof(fields[0]));
-	why = understand(text, &head, &frame);
+	why = understand(text, &head, &frame, &page->close);
 	if (why == NULL)
 		why = misfit(&head, &frame, body);
 	if (why != NULL) {
 		parse_error(p, "%s: '%.*s' is no response that can be sent: %s", what, SLICE_ARG(path), why);
 		return NULL;
 	}
-	keep(page, &head, &frame, body);
+	keep(page, &head, body);
 	return page;
 }
 

@@ -275,6 +275,10 @@ static void timed_out(struct timer *t)
 		c->stream = stream_create(c);
 		if (c->stream != NULL) {
 			c->state = CLIENT_BUSY;
+			/* The whole silence is the request's. */
+			c->stream->x.t.first_byte_us -= c->stream->x.t.idle_us;
+			c->stream->x.t.wall_us -= c->stream->x.t.idle_us;
+			c->stream->x.t.idle_us = 0;
 			stream_fail(c->stream, 408, 'c', 'R', "No request came in time.");
 			client_step(c);
 			return;

@@ -228,6 +228,7 @@ static void give_up(struct stream *s, enum limit kind)
 		stream_reply(s);
 		break;
 	case STAGE_QUEUE:
+		s->x.t.queue_us = loop_now_us(s->x.worker->loop);
 		if (stream_leave_queue(s))
 			stream_fail(s, 503, 's', 'Q', "No server had room in time.");
 		break;

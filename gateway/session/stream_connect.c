@@ -201,10 +201,11 @@ static bool wait_for_place(struct stream *s, struct server *wanted)
 		s->place = s->waiter.given;
 		return true; /* a place came free just now */
 	}
+	/* Its own place is counted, as in HAProxy. */
 	if (wanted != NULL)
-		s->x.queue_server = before;
+		s->x.queue_server = before + 1;
 	else
-		s->x.queue_backend = before;
+		s->x.queue_backend = before + 1;
 	s->stage = STAGE_QUEUE;
 	return true;
 }

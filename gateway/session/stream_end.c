@@ -30,12 +30,15 @@ static bool failed(const struct stream *s)
 
 static void note_counts(struct stream *s)
 {
+	unsigned over = s->x.t.end_us != 0;
+
 	s->x.actives[0] = atomic_load_explicit(&s->x.worker->gateway->connections, memory_order_relaxed);
 	s->x.actives[1] = atomic_load_explicit(&s->x.frontend->connections, memory_order_relaxed);
+	/* This one has ended, unless the line is written early. */
 	if (s->backend_entered)
-		s->x.actives[2] = atomic_load_explicit(&s->x.backend->backend.served, memory_order_relaxed);
+		s->x.actives[2] = atomic_load_explicit(&s->x.backend->backend.served, memory_order_relaxed) - over;
 	if (s->x.server != NULL)
-		s->x.actives[3] = atomic_load_explicit(&s->x.server->served, memory_order_relaxed);
+		s->x.actives[3] = atomic_load_explicit(&s->x.server->served, memory_order_relaxed) - (s->place != NULL ? over : 0);
 }
 
 void stream_log(struct stream *s)

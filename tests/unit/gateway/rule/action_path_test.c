@@ -204,7 +204,7 @@ static void any_lack_of_memory_is_a_failure(void **state)
 
 		rules_clear(t);
 		assert_string_equal(rules_read(t, rules[i]), "");
-		for (size_t limit = 64; limit < 400; limit += 16) {
+		for (size_t limit = 48; limit < 400; limit += 8) {
 			rules_request_limited(t, "GET http://h/0123456789012345678901234567?c=2&bbbbbbbbbbbbbbbbbbbb=1&aaaaaaaaaaaaaaaa HTTP/1.1|Host: h",
 					      limit);
 			/* some was used up before */

@@ -131,7 +131,7 @@ static void without_memory_it_fails(void **state)
 
 	(void)state;
 	assert_string_equal(rules_read(&t, "redirect scheme https"), "");
-	for (size_t limit = 64; limit < 400; limit += 16) {
+	for (size_t limit = 64; limit < 4000; limit += 16) {
 		enum verdict v;
 
 		rules_request_limited(&t, "GET /012345678901234567890123456789?abcdefghijklmnopq HTTP/1.1|Host: h", limit);

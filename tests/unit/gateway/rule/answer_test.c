@@ -49,6 +49,7 @@ static int begin(void **state)
 {
 	(void)state;
 	rules_setup(&t);
+	t.fe.problem_documents = true;
 	return 0;
 }
 

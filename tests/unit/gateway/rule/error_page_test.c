@@ -118,6 +118,7 @@ static void defaults_are_pages(void **state)
 static void details_and_retry_after(void **state)
 {
 	(void)state;
+	t.fe.problem_documents = true;
 	rules_get(&t, "/");
 	error_page_fill(&t.x, 503, "The \"be\" is away.", 7);
 	assert_string_equal(rules_text(&t, t.x.reply.body),
@@ -133,10 +134,7 @@ static void without_memory_the_answer_is_plainer(void **state)
 		;
 	error_page_fill(&t.x, 503, "Words that do not fit.", 7);
 	assert_int_equal(t.x.reply.status, 503);
-	assert_non_null(strstr(rules_text(&t, t.x.reply.body), "\"status\":503,\"detail\":\"No server"));
 	assert_string_equal(rules_reply_header(&t, "retry-after"), "-");
-	error_page_fill(&t.x, 418, NULL, 0);
-	assert_int_equal(t.x.reply.status, 418);
 	assert_int_equal(t.x.reply.body.len, 0);
 	assert_null(t.x.reply.content_type.ptr);
 	/* a detail beyond all bounds */
@@ -184,7 +182,8 @@ static void a_page_that_does_not_fit_gives_way(void **state)
 	assert_string_equal(line(&t.fe, "http-error status 503 content-type text/plain lf-string %[path]%[path]%[path]%[path]"), "");
 	rules_request_limited(&t, "GET /0123456789012345678901234567890123456789 HTTP/1.1|Host: a", 64);
 	error_page_fill(&t.x, 503, NULL, 0);
-	assert_non_null(strstr(rules_text(&t, t.x.reply.body), "Service Unavailable"));
+	assert_int_equal(t.x.reply.status, 503);
+	assert_string_equal(rules_reply_header(&t, "cache-control"), "no-cache"); /* it is the default's */
 }
 
 static void locations(void **state)
@@ -218,6 +217,7 @@ static void files_are_taken_apart(void **state)
 		{ "HTTP/1.1 503 Away\r\nContent-Length: 4\r\nX: a\r\n\r\nbody", 503, "Away", "body", false },
 		{ "HTTP/1.1 503 Away\nContent-Length: 4\nX: a\n\nbody", 503, "Away", "body", false },
 		{ "HTTP/1.0 503 Away\r\nX: a\r\nConnection: close\r\n\nbody\r\n\r\nmore", 503, "Away", "body\r\n\r\nmore", true },
+		{ "HTTP/1.0 503 Away\r\nX: a\r\nContent-Length: 2\r\n\r\nok", 503, "Away", "ok", false },
 		{ "HTTP/1.1 200 Fine\r\nX: a\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", 200, "Fine", "ok", true },
 		{ "HTTP/1.1 299 \r\nX: a\r\nContent-Length: 0\r\n\r\n", 299, "", "", false },
 		{ "HTTP/1.1 204 No\r\nX: a\r\n\r\n", 204, "No", "", false },
