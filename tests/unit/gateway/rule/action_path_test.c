@@ -195,7 +195,7 @@ static void any_lack_of_memory_is_a_failure(void **state)
 {
 	static const char *const rules[] = {
 		"set-path /%[path]", "set-query %[path]", "set-uri http://other%[path]", "replace-pathq (.*) /\\1", "replace-uri (.*) \\1",
-		"set-method X%[method]", "normalize-uri path-merge-slashes", "normalize-uri query-sort-by-name",
+		"set-method XXXXXXXXXXXXXXXXXXXXXXXX%[method]", "normalize-uri path-merge-slashes", "normalize-uri query-sort-by-name",
 	};
 	struct rules *t = *state;
 
@@ -204,7 +204,7 @@ static void any_lack_of_memory_is_a_failure(void **state)
 
 		rules_clear(t);
 		assert_string_equal(rules_read(t, rules[i]), "");
-		for (size_t limit = 48; limit < 400; limit += 8) {
+		for (size_t limit = 64; limit < 400; limit += 16) {
 			rules_request_limited(t, "GET http://h/0123456789012345678901234567?c=2&bbbbbbbbbbbbbbbbbbbb=1&aaaaaaaaaaaaaaaa HTTP/1.1|Host: h",
 					      limit);
 			/* some was used up before */
