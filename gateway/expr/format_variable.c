@@ -76,7 +76,7 @@ void format_write_text(const struct format_place *at, struct slice text, enum fo
 
 void format_write_plus(const struct format_place *at)
 {
-	if (at->x->frontend->logasap)
+	if (at->x->log_early)
 		buf_add_char(at->out, '+');
 }
 

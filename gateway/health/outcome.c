@@ -124,8 +124,8 @@ static void log_result(struct gateway *g, const struct health *h)
 	buf_printf(&line, ", status: %u/%u %s.", up ? h->count - rise + 1 : h->count, up ? fall : rise,
 		   !up ? "DOWN" : drained ? "DRAIN" : "UP");
 	if (p->logs_global)
-		log_sink_add(sink, g->config->logs, SEVERITY_NOTICE, p->log_tag, clock_wall_us(), buf_slice(&line));
-	log_sink_add(sink, p->logs, SEVERITY_NOTICE, p->log_tag, clock_wall_us(), buf_slice(&line));
+		log_sink_add(sink, g->config->logs, SEVERITY_NOTICE, p->log_tag, clock_wall_us(), SLICE_NONE, buf_slice(&line));
+	log_sink_add(sink, p->logs, SEVERITY_NOTICE, p->log_tag, clock_wall_us(), SLICE_NONE, buf_slice(&line));
 }
 
 /* The state that <h> says, if it is another one. A server in maintenance stays what it is until it comes back. */

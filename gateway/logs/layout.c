@@ -53,8 +53,8 @@ static void write_5424(const struct log_clock *clock, const struct log_prefix *w
 
 	buf_printf(out, "<%u>1 ", priority);
 	iso_write(clock, what->wall_us, out);
-	buf_printf(out, " %.*s %.*s %d - - ", SLICE_ARG(what->host.len > 0 ? cut(what->host) : none),
-		   SLICE_ARG(what->tag.len > 0 ? cut(what->tag) : none), what->pid);
+	buf_printf(out, " %.*s %.*s %d - %s", SLICE_ARG(what->host.len > 0 ? cut(what->host) : none),
+		   SLICE_ARG(what->tag.len > 0 ? cut(what->tag) : none), what->pid, what->has_data ? "" : "- ");
 }
 
 void log_prefix_write(struct log_clock *clock, const struct log_prefix *what, struct buf *out)

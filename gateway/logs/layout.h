@@ -25,6 +25,7 @@ struct log_prefix {
 	struct slice host; /* SLICE_NONE: not to be told */
 	struct slice tag;
 	int pid;
+	bool has_data; /* structured data follows, else '-' stands for it */
 	int64_t wall_us;
 };
 

@@ -17,8 +17,10 @@
 #include "gateway/logs/target.h"
 #include "shared/base/log.h"
 
+/* Longer structured data is cut. */
+#define LOG_DATA_MOST 4096
 /* Room for the longest line and many usual ones. */
-#define BYTES_MOST ((size_t)64 * 1024 + 4 * LAYOUT_PREFIX_MOST)
+#define BYTES_MOST ((size_t)64 * 1024 + LOG_DATA_MOST + 4 * LAYOUT_PREFIX_MOST)
 #define LINES_MOST 128
 
 enum { SOCKET_4, SOCKET_6, SOCKET_UNIX, SOCKETS };
@@ -53,7 +55,7 @@ struct log_sink *log_sink_create(struct slice host, struct slice tag)
 		abort();
 	}
 	s->host = host;
-	s->tag = tag;
+	s->tag = tag.len > 0 ? tag : SLICE_LIT("gateway");
 	s->pid = (int)getpid();
 	for (int i = 0; i < SOCKETS; i++)
 		s->sockets[i] = -1;
@@ -105,30 +107,47 @@ static struct slice keep(struct log_sink *s, struct slice text)
 	return slice_of(to, text.len);
 }
 
-static void prefix_make(struct log_sink *s, const struct log_target *t, int severity, struct slice tag, int64_t wall_us, struct buf *out)
+static enum log_layout layout_of(const struct log_sink *s, const struct log_target *t)
+{
+	return !t->layout_given && s->host.len > 0 ? LAYOUT_RFC3164 : t->layout;
+}
+
+static void prefix_make(struct log_sink *s, const struct log_target *t, int severity, struct slice tag, bool has_data, int64_t wall_us,
+			struct buf *out)
 {
 	struct log_prefix what = {
-		.layout = t->layout,
+		.layout = layout_of(s, t),
 		.facility = t->facility,
 		.severity = severity < t->level_least ? t->level_least : severity,
 		.host = s->host,
 		.tag = tag.len > 0 ? tag : s->tag,
 		.pid = s->pid,
+		.has_data = has_data,
 		.wall_us = wall_us,
 	};
 
-	if (!t->layout_given && s->host.len > 0)
-		what.layout = LAYOUT_RFC3164;
 	log_prefix_write(&s->clock, &what, out);
 	assert(buf_ok(out));
 }
 
-void log_sink_add(struct log_sink *s, const struct log_target *targets, int severity, struct slice tag, int64_t wall_us, struct slice line)
+/* The line of a target with structured data: that, a blank, the line. */
+static struct slice keep_both(struct log_sink *s, struct slice data, struct slice line)
 {
-	struct slice kept = SLICE_NONE;
+	struct slice both = keep(s, data);
 
+	both.len += keep(s, SLICE_LIT(" ")).len + keep(s, line).len;
+	return both;
+}
+
+void log_sink_add(struct log_sink *s, const struct log_target *targets, int severity, struct slice tag, int64_t wall_us, struct slice data,
+		  struct slice line)
+{
+	struct slice kept[2] = { SLICE_NONE, SLICE_NONE }; /* without and with <data> */
+
+	data = slice_sub(data, 0, LOG_DATA_MOST);
 	line = slice_sub(line, 0, LOG_LEN_MOST);
 	for (const struct log_target *t = targets; t != NULL; t = t->next) {
+		bool has_data = data.len > 0 && layout_of(s, t) == LAYOUT_RFC5424;
 		char space[LAYOUT_PREFIX_MOST + 1];
 		struct gathered *g;
 		struct buf prefix;
@@ -137,17 +156,18 @@ void log_sink_add(struct log_sink *s, const struct log_target *targets, int seve
 		if (!log_target_takes(t, severity))
 			continue;
 		buf_init_fixed(&prefix, space, sizeof(space));
-		prefix_make(s, t, severity, tag, wall_us, &prefix);
-		if (s->count == LINES_MOST || BYTES_MOST - s->used < prefix.len + (kept.ptr == NULL ? line.len : 0)) {
+		prefix_make(s, t, severity, tag, has_data, wall_us, &prefix);
+		if (s->count == LINES_MOST ||
+		    BYTES_MOST - s->used < prefix.len + (kept[has_data].ptr == NULL ? (has_data ? data.len + 1 : 0) + line.len : 0)) {
 			log_sink_flush(s);
-			kept = SLICE_NONE;
+			kept[0] = kept[1] = SLICE_NONE;
 		}
-		if (kept.ptr == NULL)
-			kept = keep(s, line);
+		if (kept[has_data].ptr == NULL)
+			kept[has_data] = has_data ? keep_both(s, data, line) : keep(s, line);
 		g = &s->lines[s->count++];
 		g->target = t;
 		g->prefix = keep(s, slice_sub(buf_slice(&prefix), 0, most));
-		g->line = slice_sub(kept, 0, most - g->prefix.len);
+		g->line = slice_sub(kept[has_data], 0, most - g->prefix.len);
 	}
 }
 

@@ -31,8 +31,10 @@ struct log_sink *log_sink_create(struct slice host, struct slice tag);
 void log_sink_free(struct log_sink **s); /* sends what is left */
 
 /* Severity as in syslog: 0 emergency to 7 debug. Adds <line> (without its end) for each target of the list whose levels take it, with the
- * layout's prefix, cut at the target's length. <tag>: of the proxy, or SLICE_NONE. The targets live at least until the next flush. */
-void log_sink_add(struct log_sink *s, const struct log_target *targets, int severity, struct slice tag, int64_t wall_us, struct slice line);
+ * layout's prefix, cut at the target's length. <tag>: of the proxy, or SLICE_NONE. <data>: what RFC 5424 calls structured data, for targets
+ * of that layout; empty: none. The targets live at least until the next flush. */
+void log_sink_add(struct log_sink *s, const struct log_target *targets, int severity, struct slice tag, int64_t wall_us, struct slice data,
+		  struct slice line);
 /* Sends what was gathered: at the end of each round of the loop. */
 void log_sink_flush(struct log_sink *s);
 /* Lines that were dropped so far. Any thread. */

@@ -127,6 +127,9 @@ static bool begin_connect(struct stream *s)
 		stream_fail(s, 500, 'P', 'R', "The request does not fit with the fields that were added to it.");
 		return true;
 	}
+	s->x.server_from.ss_family = AF_UNSPEC;
+	if (to != NULL)
+		memcpy(&s->x.server_to, &to->sa, to->len); /* told also when it cannot be reached */
 	s->up = to == NULL ? NULL : upstream_reuse(&s->x, s->client, to, s);
 	s->x.reused = s->up != NULL;
 	if (s->x.reused) {

@@ -8,8 +8,10 @@
 #include "gateway/rule/track.h"
 #include "gateway/session/stream.h"
 #include "gateway/session/worker.h"
+#include "shared/base/clock.h"
 
 #define LOG_LINE_MOST 8192
+#define LOG_DATA_MOST 2048 /* log-format-sd */
 #define SEVERITY_INFO 6
 #define SEVERITY_ERROR 3
 
@@ -22,32 +24,41 @@ static const struct log_target *targets(const struct stream *s)
 	return f->logs_global ? s->x.worker->gateway->config->logs : f->logs;
 }
 
-/* Whether something went wrong with it: what "option dontlog-normal" keeps and "log-separate-errors" raises. */
+/* Whether something went wrong with it: what "option dontlog-normal" keeps and "log-separate-errors" raises. Answers of our own that rules
+ * wanted (L) have not. */
 static bool failed(const struct stream *s)
 {
-	return s->x.cause != '-' || s->x.retries > 0 || s->x.redispatched || s->x.status >= 500;
+	return (s->x.cause != '-' && s->x.cause != 'L') || (s->x.cause == '-' && s->x.retries > 0) || s->x.redispatched || s->x.status >= 500;
 }
 
+/* error-log-format is for what never became a request that was understood. */
+static const struct format *format_of(const struct stream *s)
+{
+	const struct proxy *f = s->x.frontend;
+
+	return s->x.request_line[0].len == 0 && f->error_log_format != NULL ? f->error_log_format : f->log_format;
+}
+
+/* At the end an exchange is not counted itself, as in HAProxy; a line that is written early counts it. */
 static void note_counts(struct stream *s)
 {
 	unsigned over = s->x.t.end_us != 0;
 
 	s->x.actives[0] = atomic_load_explicit(&s->x.worker->gateway->connections, memory_order_relaxed);
 	s->x.actives[1] = atomic_load_explicit(&s->x.frontend->connections, memory_order_relaxed);
-	/* This one has ended, unless the line is written early. */
 	if (s->backend_entered)
 		s->x.actives[2] = atomic_load_explicit(&s->x.backend->backend.served, memory_order_relaxed) - over;
 	if (s->x.server != NULL)
-		s->x.actives[3] = atomic_load_explicit(&s->x.server->served, memory_order_relaxed) - (s->place != NULL ? over : 0);
+		s->x.actives[3] = atomic_load_explicit(&s->x.server->served, memory_order_relaxed) - (s->place == s->x.server ? over : 0);
 }
 
 void stream_log(struct stream *s)
 {
 	const struct proxy *f = s->x.frontend;
-	const struct format *format = failed(s) && f->error_log_format != NULL ? f->error_log_format : f->log_format;
+	const struct format *format = format_of(s);
 	int severity = s->x.log_level >= 0 ? s->x.log_level : SEVERITY_INFO;
-	char line[LOG_LINE_MOST];
-	struct buf out;
+	char line[LOG_LINE_MOST], data_space[LOG_DATA_MOST];
+	struct buf out, data;
 
 	if (s->x.logged || s->x.log_silent || targets(s) == NULL || (format == NULL && f->log_kind != LOG_JSON))
 		return;
@@ -55,18 +66,21 @@ void stream_log(struct stream *s)
 		return;
 	if (f->dontlognull && s->x.bytes_in == 0 && s->x.t.request_us == 0 && buffer_empty(&s->client->in))
 		return;
-	note_counts(s);
 	s->x.logged = true;
 	s->x.log_early = s->x.t.end_us == 0;
+	note_counts(s);
 	if (f->log_separate_errors && failed(s) && s->x.log_level < 0)
 		severity = SEVERITY_ERROR;
 	tally_add(&s->x.worker->frontends[f->index].log_lines, 1);
+	buf_init_fixed(&data, data_space, sizeof(data_space));
+	if (f->log_format_sd != NULL)
+		format_write(f->log_format_sd, &s->x, true, &data);
 	buf_init_fixed(&out, line, sizeof(line));
 	if (format != NULL)
 		format_write(format, &s->x, true, &out);
 	else
 		log_json_write(&s->x, &out);
-	log_sink_add(s->x.worker->log, targets(s), severity, f->log_tag, s->x.t.wall_us, buf_slice(&out));
+	log_sink_add(s->x.worker->log, targets(s), severity, f->log_tag, clock_wall_us(), buf_slice(&data), buf_slice(&out));
 }
 
 /* ---- counts ---- */

@@ -1,6 +1,7 @@
 /* stream_request.c - reads the head of a request and decides how its body is framed. */
 #include <string.h>
 
+#include "gateway/expr/fetch_http.h"
 #include "gateway/model/proxy.h"
 #include "gateway/rule/track.h"
 #include "gateway/session/stream.h"
@@ -21,6 +22,7 @@ static bool refuse(struct stream *s, const struct http_error *e)
 {
 	tally_add(&s->x.worker->frontends[s->x.frontend->index].bad_requests, 1);
 	s->keep_client = false;
+	memset(s->x.request_line, 0, sizeof(s->x.request_line)); /* "<BADREQ>" in the log */
 	stream_fail(s, e->status, 'P', 'R', e->why);
 	return true;
 }
@@ -33,7 +35,8 @@ static void note_line(struct stream *s)
 	s->x.request_line[2] = s->x.request.minor == 0 ? SLICE_LIT("HTTP/1.0") : SLICE_LIT("HTTP/1.1");
 }
 
-static struct slice *capture(struct stream *s, const struct capture *list, unsigned count, const struct http_head *h)
+/* The last field of each name, as HAProxy takes it. */
+static struct slice *capture(struct stream *s, const struct capture *list, unsigned count, bool response)
 {
 	struct slice *out;
 
@@ -41,17 +44,22 @@ static struct slice *capture(struct stream *s, const struct capture *list, unsig
 		return NULL;
 	out = arena_alloc_array(s->x.arena, count, sizeof(*out));
 	for (const struct capture *c = list; c != NULL && out != NULL; c = c->next) {
-		const struct http_field *f = c->name.len > 0 ? http_field_find(h, c->name, 0) : NULL;
+		struct slice value = SLICE_NONE;
+		struct field_walk f;
 
-		if (f != NULL)
-			out[c->index] = arena_copy(s->x.arena, slice_sub(f->value, 0, c->len));
+		if (c->name.len == 0)
+			continue;
+		field_walk_begin(&f, &s->x, response, 0);
+		while (field_walk_next(&f, c->name))
+			value = f.value;
+		out[c->index] = arena_copy(s->x.arena, slice_sub(value, 0, c->len));
 	}
 	return out;
 }
 
 void stream_capture_response(struct stream *s)
 {
-	s->x.response_captures = capture(s, s->x.frontend->response_captures, s->x.frontend->response_capture_count, &s->x.response);
+	s->x.response_captures = capture(s, s->x.frontend->response_captures, s->x.frontend->response_capture_count, true);
 }
 
 static bool head_read(struct stream *s, size_t used)
@@ -70,7 +78,7 @@ static bool head_read(struct stream *s, size_t used)
 		return refuse(s, &e);
 	if (!s->x.request_frame.keep_alive || s->x.frontend->http_mode == HTTP_CLOSE)
 		s->keep_client = false;
-	s->x.request_captures = capture(s, s->x.frontend->request_captures, s->x.frontend->request_capture_count, &s->x.request);
+	s->x.request_captures = capture(s, s->x.frontend->request_captures, s->x.frontend->request_capture_count, false);
 	return stream_run_rules(s);
 }
 
