@@ -85,7 +85,7 @@ static bool read_mask(struct slice text, struct net *n)
 		mask_of_bits(n->mask, n->bits);
 		return true;
 	}
-	if (!n->four || !read_four(text, four))
+	if (!n->four || slice_find(text, '.') == text.len || !read_four(text, four)) /* "33" is no mask */
 		return false;
 	mask_of_bits(n->mask, MAPPED);
 	memcpy(n->mask + 12, four, 4);
