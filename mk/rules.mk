@@ -89,12 +89,12 @@ $(B)/gateway: $(B)/obj/gateway/main.o $(B)/libgateway.a $(B)/libbase.a $(B)/file
 
 # --- unit tests ---------------------------------------------------------------------------------
 # tests/unit/LAYER/X_test.c is linked with that layer and those below, tests/unit/NAME_svc/X_test.c
-# with all of them and that service without its main, tests/unit/gateway/PART/X_test.c with the gateway's parts. A line "link: -Wl,--wrap=NAME" in the file is
-# obeyed.
+# with all of them and that service without its main, tests/unit/gateway/PART/X_test.c with the gateway's parts, in place of
+# which the other files of its own folder may stand. A line "link: -Wl,--wrap=NAME" in the file is obeyed.
 
 TEST_SOURCES := $(filter %_test.c,$(TESTS))
 UNIT_TESTS := $(TEST_SOURCES:%.c=$(B)/%)
-SUPPORT := $(call objects,$(filter-out %_test.c,$(TESTS)))
+SUPPORT := $(call objects,$(filter-out %_test.c tests/unit/gateway/%,$(TESTS)))
 folder_of = $(word 3,$(subst /, ,$1))
 of_gateway = $(filter gateway,$(call folder_of,$1))
 
@@ -105,6 +105,7 @@ $(B)/libsupport.a: $(SUPPORT) $(B)/files
 
 define unit_test
 $(B)/$(1:.c=): $(call objects,$1) $(B)/libsupport.a \
+		$(call objects,$(if $(call of_gateway,$1),$(filter-out %_test.c,$(filter $(dir $1)%,$(TESTS))))) \
 		$(call objects,$(filter-out %/main.c,$(wildcard $(filter %_svc,$(call folder_of,$1))/*.c))) \
 		$(if $(call of_gateway,$1),$(B)/libgateway.a $(B)/libbase.a,$(call libraries,$(call from,$(call folder_of,$1)))) $(B)/files
 	$$(call say,LINK,$$@)
