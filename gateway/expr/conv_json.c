@@ -53,7 +53,7 @@ static void add_escaped(struct buf *out, uint32_t c)
 static bool conv_json_escape(struct exchange *x, const struct args *a, struct sample *s)
 {
 	int64_t how = a->at[0].number;
-	size_t most = ESCAPED_MAX * s->text.len + 1;
+	size_t most = ESCAPED_MAX * s->text.len + 2; /* room, even for nothing */
 	char *space = arena_alloc(x->arena, most);
 	struct slice in = s->text;
 	struct buf out;

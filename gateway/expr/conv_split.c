@@ -151,7 +151,7 @@ static bool conv_bytes(struct exchange *x, const struct args *a, struct sample *
 	int64_t from = a->at[0].number, len = a->at[1].given ? a->at[1].number : INT64_MAX;
 
 	(void)x;
-	if (from < 0 || (uint64_t)from > s->text.len || len < 0)
+	if (from < 0 || (uint64_t)from > s->text.len)
 		s->text.len = 0;
 	else
 		s->text = slice_sub(s->text, (size_t)from, (uint64_t)len > s->text.len - (size_t)from ? s->text.len : (size_t)(from + len));
@@ -160,32 +160,17 @@ static bool conv_bytes(struct exchange *x, const struct args *a, struct sample *
 
 /* ---- language ---- */
 
-/* The quality of "de;q=0.8" in thousandths, <range> what is before it; 1000 unless given. */
+/* The quality of "de;q=0.8" in thousandths, <range> what is before it; 1000 when it has none. */
 static int quality(struct slice element, struct slice *range)
 {
-	int q = 1000;
+	int q = 0, scale = 100;
 
 	*range = slice_trim(slice_cut(&element, ';'));
-	while (element.ptr != NULL) {
-		struct slice parameter = slice_trim(slice_cut(&element, ';'));
-		int scale = 100;
-
-		if (parameter.len < 3 || (parameter.ptr[0] | 0x20) != 'q' || parameter.ptr[1] != '=')
-			continue;
-		q = parameter.ptr[2] == '1' ? 1000 : 0;
-		for (size_t i = 4; q == 0 && i < parameter.len && i < 7; i++, scale /= 10) {
-			if (parameter.ptr[i] < '0' || parameter.ptr[i] > '9')
-				break;
-			for (int d = 0; d < parameter.ptr[i] - '0'; d++)
-				q += scale;
-			if (i + 1 < parameter.len && i + 1 < 7 && parameter.ptr[i + 1] >= '0' && parameter.ptr[i + 1] <= '9') {
-				q += (parameter.ptr[i + 1] - '0') * (scale / 10);
-				if (i + 2 < parameter.len && parameter.ptr[i + 2] >= '0' && parameter.ptr[i + 2] <= '9')
-					q += parameter.ptr[i + 2] - '0';
-			}
-			break;
-		}
-	}
+	element = slice_trim(element);
+	if (element.len < 3 || (element.ptr[0] | 0x20) != 'q' || element.ptr[1] != '=' || element.ptr[2] != '0')
+		return 1000;
+	for (size_t i = 4; i < element.len && element.ptr[i] >= '0' && element.ptr[i] <= '9'; i++, scale /= 10)
+		q += (element.ptr[i] - '0') * scale;
 	return q;
 }
 
@@ -210,8 +195,6 @@ static bool conv_language(struct exchange *x, const struct args *a, struct sampl
 		struct slice range, base, found;
 		int q = quality(slice_cut(&rest, ','), &range);
 
-		base = range;
-		(void)slice_cut(&base, '-');
 		base = slice_sub(range, 0, slice_find(range, '-'));
 		if (q > best_quality && range.len > 0 && (offers(a->at[0].text, range, &found) || offers(a->at[0].text, base, &found))) {
 			best = found;

@@ -202,12 +202,12 @@ static bool conv_host_only(struct exchange *x, const struct args *a, struct samp
 
 static bool conv_port_only(struct exchange *x, const struct args *a, struct sample *s)
 {
-	uint64_t port;
+	struct slice text = slice_sub(s->text, port_start(s->text) + 1, s->text.len);
+	size_t used;
+	int64_t port = sample_text_number(text, &used);
 
 	(void)x, (void)a;
-	if (!slice_to_u64(slice_sub(s->text, port_start(s->text) + 1, s->text.len), 65535, &port))
-		port = 0;
-	return sample_set_int(s, (int64_t)port);
+	return sample_set_int(s, used == text.len && port > 0 && port <= 65535 ? port : 0);
 }
 
 /* ---- variables and captures ---- */

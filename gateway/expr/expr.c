@@ -62,7 +62,7 @@ static bool read_converter(struct parse *p, struct slice *rest, struct expr *e, 
 	step->args.data = c->data;
 	if (c->check != NULL && !c->check(p, &step->args))
 		return false;
-	if (c->to != SAMPLE_ANY)
+	if (c->from != SAMPLE_ANY || c->to != SAMPLE_ANY) /* else what comes in goes out */
 		e->type = c->to;
 	return true;
 }
