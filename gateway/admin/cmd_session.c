@@ -29,13 +29,6 @@ static uint64_t what_of(const struct gather_job *job)
 	return (uintptr_t)job->what;
 }
 
-static uint64_t id_of(struct stream *s)
-{
-	if (s->x.number == 0)
-		s->x.number = atomic_fetch_add_explicit(&s->x.worker->gateway->next_id, 1, memory_order_relaxed) + 1;
-	return s->x.number;
-}
-
 /* ---- words ---- */
 
 static const char *protocol(const struct sockaddr_storage *sa)
@@ -114,7 +107,7 @@ static void write_brief(struct stream *s, struct buf *out)
 {
 	const struct session *from = s->x.session;
 
-	buf_printf(out, "0x%llx: proto=%s src=", (unsigned long long)id_of(s), protocol(&from->from));
+	buf_printf(out, "0x%llx: proto=%s src=", (unsigned long long)exchange_number(&s->x), protocol(&from->from));
 	add_address(out, &from->from);
 	buf_printf(out, " fe=%.*s be=%.*s srv=%.*s ts=%02x epoch=0 age=", SLICE_ARG(from->frontend->name), SLICE_ARG(name_of(s->x.backend)),
 		   SLICE_ARG(s->x.server == NULL ? SLICE_LIT("<none>") : s->x.server->name), (unsigned)s->stage);
@@ -141,7 +134,7 @@ static void write_client_side(struct stream *s, struct buf *out)
 	const struct session *from = s->x.session;
 	struct slice listener = from->listener->name.len > 0 ? from->listener->name : SLICE_LIT("?");
 
-	buf_printf(out, "0x%llx: ", (unsigned long long)id_of(s));
+	buf_printf(out, "0x%llx: ", (unsigned long long)exchange_number(&s->x));
 	write_date(out, s->x.t.wall_us);
 	buf_printf(out, " id=%llu proto=%s source=", (unsigned long long)s->x.number, protocol(&from->from));
 	add_address(out, &from->from);
@@ -197,7 +190,7 @@ static void show(struct worker *w, const struct gather_job *job, struct buf *out
 	unsigned left_out = 0;
 
 	for (struct client *c = w->first_client; c != NULL; c = c->next) {
-		if (c->stream == NULL || (what != ALL_BRIEFLY && what != ALL_IN_FULL && id_of(c->stream) != what))
+		if (c->stream == NULL || (what != ALL_BRIEFLY && what != ALL_IN_FULL && exchange_number(&c->stream->x) != what))
 			continue;
 		if (out->len > GATHER_BYTES_MOST - 2 * ENTRY_MOST)
 			left_out++;

@@ -4,6 +4,7 @@
 
 #include "gateway/admin/command.h"
 #include "gateway/admin/stat.h"
+#include "gateway/balance/queue.h"
 #include "gateway/model/proxy.h"
 #include "gateway/session/worker.h"
 
@@ -177,8 +178,10 @@ static void cleared(struct gather *g, const struct gather_job *job)
 	for (struct proxy *p = c->gateway->config->proxies; p != NULL; p = p->next) {
 		set_to(&p->connections_most, &p->connections);
 		set_to(&p->backend.served_most, &p->backend.served);
+		atomic_store_explicit(&p->backend.queued_most, queue_length(p), memory_order_relaxed);
 		for (struct server *s = p->backend.servers; s != NULL; s = s->next) {
 			set_to(&s->served_most, &s->served);
+			set_to(&s->queued_most, &s->queued);
 			if (job->what == clear_all) {
 				clear(&s->check_failures);
 				clear(&s->downs);

@@ -73,9 +73,9 @@ static const struct command commands[] = {
 	{ "user", "user", "lower the level of this connection to user", CLI_USER, cmd_user },
 	{ "_getsocks", NULL, NULL, CLI_USER, cmd_getsocks },
 
-	{ "help", "help [<command>]", "list commands", CLI_USER, cmd_help },
-	{ "prompt", "prompt", "ask for one line after the other, or stop that", CLI_USER, cmd_prompt },
-	{ "quit", "quit", "close this connection", CLI_USER, cmd_quit },
+	{ "help", "help [<command>]", "list matching or all commands", CLI_USER, cmd_help },
+	{ "prompt", "prompt", "toggle interactive mode with prompt", CLI_USER, cmd_prompt },
+	{ "quit", "quit", "disconnect", CLI_USER, cmd_quit },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 #define ALWAYS_LISTED 3

@@ -106,9 +106,9 @@ static void fill_product(const struct gateway *g, struct info *i)
 
 	set_text(i, INFO_PRODUCT, SLICE_LIT(INFO_NAME));
 	set_text(i, INFO_PRODUCT_VERSION, SLICE_LIT(INFO_VERSION));
+	set_text(i, INFO_RELEASE_DATE, SLICE_LIT(INFO_DATE));
 	set_text(i, INFO_BUILD, SLICE_LIT(INFO_VERSION));
 	set_text(i, INFO_TAINTED, SLICE_LIT("0"));
-	i->values[INFO_RELEASE_DATE] = value_number(VALUE_NONE, 0);
 	i->values[INFO_DESCRIPTION] = c->description.len > 0 ? value_text(c->description) : value_number(VALUE_NONE, 0);
 	if (gethostname(i->host, sizeof(i->host) - 1) != 0)
 		i->host[0] = '\0';

@@ -9,6 +9,7 @@ struct gateway;
 /* The name and version that the statistics tell: our own name, and behind the version of HAProxy whose language this is our own mark. */
 #define INFO_NAME "moa-gateway"
 #define INFO_VERSION "2.6.12-moa"
+#define INFO_DATE "2023/03/28" /* of that version of the language */
 
 /* The places are HAProxy's, holes included. */
 enum info_field {

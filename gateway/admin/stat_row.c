@@ -1,14 +1,15 @@
 /* stat_row.c - fills one row of the statistics.
  *
  * Averages are over all exchanges since the start, where HAProxy takes the last 1,024; the longest times come from histograms and are
- * up to a sixteenth off. What HAProxy shows and we do not count is left empty: the longest queue, internal errors, intercepted
- * requests, how often a whole backend was down.
+ * up to a sixteenth off. What HAProxy shows and we do not count is left empty: internal errors, intercepted requests, how often a whole
+ * backend was down.
  */
 #include <netinet/in.h>
 #include <stdio.h>
 
 #include "gateway/admin/stat.h"
 #include "gateway/admin/total.h"
+#include "gateway/balance/queue.h"
 #include "gateway/model/proxy.h"
 #include "gateway/model/server_text.h"
 #include "gateway/model/state.h"
@@ -241,6 +242,7 @@ static void fill_server(const struct gateway *g, struct stat_row *row)
 	set_sending(row, &t);
 	row->values[STAT_SVNAME] = value_text(s->name);
 	set(row, STAT_QCUR, now_of(&s->queued));
+	set(row, STAT_QMAX, now_of(&s->queued_most));
 	set(row, STAT_SCUR, now_of(&s->served));
 	set(row, STAT_SMAX, now_of(&s->served_most));
 	if (now_of(&s->maxconn) > 0)
@@ -278,13 +280,11 @@ static const char *algorithm(enum balance_kind kind)
 static void sum_servers(struct stat_row *row)
 {
 	const struct backend *b = &row->proxy->backend;
-	unsigned active = 0, backup = 0, weight = 0, user_weight = 0, waiting = 0, queued = now_of(&b->queued);
+	unsigned active = 0, backup = 0, weight = 0, user_weight = 0;
 
 	for (const struct server *s = b->servers; s != NULL; s = s->next) {
-		waiting += now_of(&s->queued);
-		if (!server_usable(s))
-			continue;
-		*(s->o.backup ? &backup : &active) += 1;
+		if (server_usable(s))
+			*(s->o.backup ? &backup : &active) += 1;
 	}
 	/* Backups count only while nothing else is left. */
 	for (const struct server *s = b->servers; s != NULL; s = s->next) {
@@ -300,7 +300,8 @@ static void sum_servers(struct stat_row *row)
 	set(row, STAT_UWEIGHT, user_weight);
 	set(row, STAT_ACT, active);
 	set(row, STAT_BCK, backup);
-	set(row, STAT_QCUR, queued > waiting ? queued - waiting : 0);
+	set(row, STAT_QCUR, queue_length(row->proxy));
+	set(row, STAT_QMAX, now_of(&b->queued_most));
 }
 
 static void fill_backend(const struct gateway *g, struct stat_row *row)

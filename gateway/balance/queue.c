@@ -52,7 +52,18 @@ bool queue_waits_for(const struct server *s)
 	       atomic_load_explicit(&s->backend->backend.queue->any, memory_order_relaxed) > 0;
 }
 
+unsigned queue_length(const struct proxy *backend)
+{
+	return atomic_load_explicit(&backend->backend.queue->any, memory_order_relaxed);
+}
+
 /* --- the lists, under the lock --- */
+
+static void note_most(_Atomic unsigned *most, unsigned now)
+{
+	if (now > atomic_load_explicit(most, memory_order_relaxed))
+		atomic_store_explicit(most, now, memory_order_relaxed);
+}
 
 static void put_in(struct backend *b, struct waiter *w)
 {
@@ -66,7 +77,10 @@ static void put_in(struct backend *b, struct waiter *w)
 	w->prev = *last;
 	*(*last != NULL ? &(*last)->next : first) = w;
 	*last = w;
-	atomic_fetch_add(w->wanted != NULL ? &w->wanted->queued : &b->queue->any, 1);
+	if (w->wanted != NULL)
+		note_most(&w->wanted->queued_most, atomic_fetch_add(&w->wanted->queued, 1) + 1);
+	else
+		note_most(&b->queued_most, atomic_fetch_add(&b->queue->any, 1) + 1);
 	atomic_fetch_add(&b->queued, 1);
 }
 

@@ -41,5 +41,7 @@ void queue_offer(struct gateway *g, struct server *s);
 void queue_dismiss(struct proxy *backend, struct server *s);
 /* Whether somebody waits already who may have a place at <s>, so that nobody else takes it. Any thread, no lock. */
 bool queue_waits_for(const struct server *s);
+/* How many wait for any server of the backend, not for just one. Any thread, no lock. */
+unsigned queue_length(const struct proxy *backend);
 
 #endif

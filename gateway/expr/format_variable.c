@@ -353,12 +353,8 @@ static void write_pid(const struct format_place *at, int data)
 
 static void write_request_counter(const struct format_place *at, int data)
 {
-	struct exchange *x = at->x;
-
 	(void)data;
-	if (x->number == 0)
-		x->number = atomic_fetch_add_explicit(&x->worker->gateway->next_id, 1, memory_order_relaxed) + 1;
-	write_count(at, x->number);
+	write_count(at, exchange_number(at->x));
 }
 
 /* Lines of the frontend so far, by all threads. */

@@ -65,7 +65,8 @@ struct backend {
 	_Atomic(struct lineup *) lineup; /* who may be chosen now; made anew at each change of state (balance/lineup.h) */
 	struct queue *queue;
 	_Atomic unsigned served, served_most; /* exchanges here now */
-	_Atomic unsigned queued;
+	_Atomic unsigned queued;      /* for whatever server */
+	_Atomic unsigned queued_most; /* for any server: under the queue's lock */
 	_Atomic int64_t last_change_ms;
 };
 

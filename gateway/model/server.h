@@ -100,6 +100,7 @@ struct server {
 	_Atomic unsigned served;      /* exchanges that hold a place */
 	_Atomic unsigned served_most;
 	_Atomic unsigned queued;      /* exchanges that wait for this server */
+	_Atomic unsigned queued_most; /* under the lock of its backend's queue */
 	_Atomic unsigned idle;        /* idle connections, of all workers */
 	_Atomic unsigned connections; /* open connections, busy and idle */
 	_Atomic unsigned errors_in_row; /* for observe */

@@ -116,4 +116,7 @@ static inline const struct sockaddr_storage *exchange_source(const struct exchan
 	return x->src != NULL ? x->src : &x->session->from;
 }
 
+/* x->number, given now if it has none. */
+uint64_t exchange_number(struct exchange *x);
+
 #endif

@@ -232,11 +232,8 @@ static bool enter(struct accepting *a)
 	unsigned here = atomic_fetch_add(&l->connections, 1) + 1, now = atomic_fetch_add(&p->connections, 1) + 1;
 	unsigned all = atomic_fetch_add(&g->connections, 1) + 1;
 
-	if ((l->maxconn == 0 || here <= l->maxconn) && now <= p->maxconn && all <= g->config->maxconn) {
-		if (now > atomic_load_explicit(&p->connections_most, memory_order_relaxed))
-			atomic_store_explicit(&p->connections_most, now, memory_order_relaxed);
+	if ((l->maxconn == 0 || here <= l->maxconn) && now <= p->maxconn && all <= g->config->maxconn)
 		return true;
-	}
 	leave(l, g);
 	return false;
 }
@@ -258,7 +255,10 @@ static void count_connection(struct worker *w, const struct listener *l)
 {
 	struct tally *t = &w->frontends[l->proxy->index];
 	int64_t now_ms = loop_now_ms(w->loop);
+	unsigned now = atomic_load_explicit(&l->proxy->connections, memory_order_relaxed);
 
+	if (now > atomic_load_explicit(&l->proxy->connections_most, memory_order_relaxed))
+		atomic_store_explicit(&l->proxy->connections_most, now, memory_order_relaxed);
 	tally_add(&t->sessions, 1);
 	tally_rate_add(&t->session_rate, now_ms, 1);
 	tally_rate_add(&t->connection_rate, now_ms, 1);

@@ -59,6 +59,13 @@ struct stream *stream_create(struct client *c)
 	return s;
 }
 
+uint64_t exchange_number(struct exchange *x)
+{
+	if (x->number == 0)
+		x->number = atomic_fetch_add_explicit(&x->worker->gateway->next_id, 1, memory_order_relaxed) + 1;
+	return x->number;
+}
+
 /* ---- the machine ---- */
 
 static bool stage_wait(struct stream *s)
