@@ -3,55 +3,14 @@
 #include <string.h>
 
 #include "gateway/admin/command.h"
-#include "gateway/admin/stat.h"
+#include "gateway/admin/stat_list.h"
 #include "gateway/balance/queue.h"
 #include "gateway/model/proxy.h"
 #include "gateway/session/worker.h"
 
-struct showing {
-	struct stat_walk walk;
-	enum { AS_CSV, AS_TYPED, AS_JSON } format;
-	bool any;  /* a row was written */
-	bool open; /* the bracket around all was */
-};
-
-static void write_row(struct showing *s, const struct stat_row *row, struct buf *out)
-{
-	switch (s->format) {
-	case AS_CSV:
-		stat_write_csv(row, out);
-		break;
-	case AS_TYPED:
-		stat_write_typed(row, out);
-		break;
-	case AS_JSON:
-		if (s->any)
-			buf_add_char(out, ',');
-		stat_write_json(row, out);
-		break;
-	}
-	s->any = true;
-}
-
 static bool show_more(struct cli *c)
 {
-	struct showing *s = c->state;
-	struct stat_row row;
-
-	if (!s->open && s->format == AS_CSV)
-		stat_write_csv_head(&c->out);
-	if (!s->open && s->format == AS_JSON)
-		buf_add_char(&c->out, '[');
-	s->open = true;
-	while (c->out.len < CLI_PIECE) {
-		if (!stat_next(&s->walk, &row)) {
-			if (s->format == AS_JSON)
-				buf_add_str(&c->out, "]\n");
-			return true;
-		}
-		write_row(s, &row, &c->out);
-	}
-	return false;
+	return stat_list_write(c->state, &c->out, CLI_PIECE);
 }
 
 /* "<iid or name> <type> <sid>" from word <at> on: all three or none. False after saying that there is no such proxy. */
@@ -83,7 +42,7 @@ static bool read_filter(struct cli *c, unsigned at, struct stat_walk *w)
 
 void cmd_show_stat(struct cli *c)
 {
-	struct showing *s = calloc(1, sizeof(*s));
+	struct stat_list *s = calloc(1, sizeof(*s));
 	unsigned at = 2;
 
 	if (s == NULL) {
@@ -103,9 +62,9 @@ void cmd_show_stat(struct cli *c)
 		return;
 	for (unsigned i = at; i < c->count; i++) {
 		if (cli_is(c, i, "json"))
-			s->format = AS_JSON;
+			s->format = STAT_JSON;
 		else if (cli_is(c, i, "typed"))
-			s->format = AS_TYPED;
+			s->format = STAT_TYPED;
 		s->walk.up_only |= cli_is(c, i, "up");
 		s->walk.no_maint |= cli_is(c, i, "no-maint");
 	}

@@ -201,13 +201,18 @@ static void add_share(struct stat_row *row)
 	row->values[STAT_STATUS] = value_text(buf_slice(&out));
 }
 
-bool stat_next(struct stat_walk *w, struct stat_row *row)
+bool stat_step(struct stat_walk *w, struct stat_row *row)
 {
 	if (!w->begun)
 		next_proxy(w);
 	while (w->proxy != NULL && !next_of_proxy(w, row))
 		next_proxy(w);
-	if (w->proxy == NULL)
+	return w->proxy != NULL;
+}
+
+bool stat_next(struct stat_walk *w, struct stat_row *row)
+{
+	if (!stat_step(w, row))
 		return false;
 	stat_fill(w->gateway, row);
 	if (w->hide_address)

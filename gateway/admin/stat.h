@@ -69,6 +69,8 @@ struct stat_walk {
 
 /* The next row; false: that was the last. */
 bool stat_next(struct stat_walk *w, struct stat_row *row);
+/* The same without its values. */
+bool stat_step(struct stat_walk *w, struct stat_row *row);
 /* Fills the values of a row whose proxy, listener, server and object are set. */
 void stat_fill(const struct gateway *g, struct stat_row *row);
 

@@ -3,6 +3,8 @@
 
 #include "gateway/session/worker.h"
 
+#define LONGEST_US (INT64_C(1) << 27) /* beyond it histograms do not tell durations apart (shared/base/hist.h) */
+
 const struct tally *total_part(const struct total *t, unsigned worker)
 {
 	const struct worker *w = &t->gateway->workers[worker];
@@ -80,6 +82,25 @@ uint64_t total_sum_us(const struct total *t, size_t field)
 	for (unsigned i = 0; i < t->gateway->worker_count; i++)
 		sum += hist_sum_us(hist_of(t, i, field));
 	return sum;
+}
+
+/* The least time that enough took at most, by halving: what is added meanwhile moves it by no more than it would have later. */
+int64_t total_quantile_us(const struct total *t, size_t field, double q)
+{
+	uint64_t all = total_below(t, field, INT64_MAX), rank = (uint64_t)(q * (double)all + 0.999999);
+	int64_t low = 0, high = LONGEST_US;
+
+	if (all == 0)
+		return 0;
+	while (low < high) {
+		int64_t middle = low + (high - low) / 2;
+
+		if (total_below(t, field, middle) >= rank)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
 }
 
 int64_t total_longest_us(const struct total *t, size_t field)

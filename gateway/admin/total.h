@@ -34,6 +34,8 @@ int64_t total_idle_s(const struct total *t, int64_t now_ms);
 /* Histograms, by their place in struct tally (total, response). */
 uint64_t total_below(const struct total *t, size_t field, int64_t us);
 uint64_t total_sum_us(const struct total *t, size_t field);
+/* As hist_quantile_us(), over all workers: at most a sixteenth off. 0: nothing was counted. */
+int64_t total_quantile_us(const struct total *t, size_t field, double q);
 int64_t total_longest_us(const struct total *t, size_t field);
 
 #endif

@@ -18,13 +18,15 @@ struct health {
 	struct checker *checker;
 	struct probe probe;
 	struct timer next;         /* when the next check begins; not armed while one runs */
-	bool enabled;              /* "disable health" */
-	bool paused;               /* the server was in maintenance, or without address, when the last check was due */
-	unsigned count;            /* 0 to rise + fall - 1; the server is up from rise on */
-	enum check_result last;
-	int status;
-	int64_t duration_ms;
-	char info[sizeof(((struct probe_result *)NULL)->info)];
+	/* Written by the first worker's thread, read by any. */
+	_Atomic bool enabled;      /* "disable health" */
+	_Atomic bool paused;       /* the server was in maintenance, or without address, when the last check was due */
+	_Atomic unsigned count;    /* 0 to rise + fall - 1; the server is up from rise on */
+	_Atomic unsigned writes;   /* odd while what follows is being written: health_view() reads it anew then */
+	_Atomic enum check_result last;
+	_Atomic int status;
+	_Atomic int64_t duration_ms;
+	_Atomic uint64_t info[HEALTH_INFO / sizeof(uint64_t)]; /* the result's text, in words that no reader sees half-written */
 	struct sockaddr_storage sa; /* where it is checked, when that is not the server's own address */
 	socklen_t sa_len;          /* 0: the server's */
 	uint16_t port;             /* 0: that of the address */

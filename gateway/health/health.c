@@ -445,17 +445,39 @@ bool health_set_address(struct gateway *g, struct server *s, const struct sockad
 	return true;
 }
 
+/* What the last check left, all of one check. */
+static void view_result(const struct health *h, struct health_view *out)
+{
+	uint64_t words[sizeof(h->info) / sizeof(h->info[0])];
+	unsigned before;
+
+	do {
+		before = h->writes;
+		out->last = h->last;
+		out->status = h->status;
+		out->duration_ms = h->duration_ms;
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			words[i] = h->info[i];
+	} while (before % 2 != 0 || before != h->writes);
+	memcpy(out->info, words, sizeof(out->info));
+	out->info[sizeof(out->info) - 1] = '\0';
+}
+
 void health_view(const struct server *s, struct health_view *out)
 {
 	const struct health *h = s->health;
 
-	*out = (struct health_view){ .duration_ms = -1, .code = "", .text = "", .info = "" };
+	*out = (struct health_view){ .duration_ms = -1, .code = "", .text = "" };
 	if (h == NULL)
 		return;
-	*out = (struct health_view){
-		.last = h->last, .outcome = outcome_of(h->last), .code = outcome_code(h->last), .status = h->status,
-		.duration_ms = h->duration_ms, .text = outcome_text(h->last), .info = h->info, .health = h->count,
-		.rise = health_rise(s), .fall = health_fall(s), .enabled = h->enabled, .running = probe_running(&h->probe),
-		.paused = h->paused,
-	};
+	view_result(h, out);
+	out->outcome = outcome_of(out->last);
+	out->code = outcome_code(out->last);
+	out->text = outcome_text(out->last);
+	out->health = h->count;
+	out->rise = health_rise(s);
+	out->fall = health_fall(s);
+	out->enabled = h->enabled;
+	out->running = probe_running(&h->probe);
+	out->paused = h->paused;
 }

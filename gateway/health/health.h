@@ -43,6 +43,8 @@ bool health_set_enabled(struct gateway *g, struct server *s, bool on);
 bool health_set_port(struct gateway *g, struct server *s, uint16_t port);
 bool health_set_address(struct gateway *g, struct server *s, const struct sockaddr *sa, socklen_t len);
 
+#define HEALTH_INFO 128
+
 /* For statistics. */
 struct health_view {
 	enum check_result last;
@@ -51,12 +53,12 @@ struct health_view {
 	int status;            /* HTTP status of the last check, 0: none */
 	int64_t duration_ms;   /* of the last check, -1: none yet */
 	const char *text;      /* "Layer7 check passed" */
-	const char *info;      /* more about it, such as "Connection refused", or ""; until the next check ends */
+	char info[HEALTH_INFO]; /* more about it, such as "Connection refused", or "" */
 	unsigned health, rise, fall; /* health counts from 0 to rise + fall - 1; up from rise on */
 	bool enabled, running; /* running: a check is under way */
 	bool paused;           /* no checks now: the server is in maintenance */
 };
-/* The first worker's thread. */
+/* Any thread: as the last check left it. */
 void health_view(const struct server *s, struct health_view *out);
 
 #endif

@@ -68,14 +68,14 @@ static void add_quoted(struct buf *out, const char *text)
 }
 
 /* "reason: Layer7 wrong status, code: 503, info: "Busy", check duration: 2ms" */
-static void add_reason(struct buf *out, const struct health *h)
+static void add_reason(struct buf *out, const struct health *h, const char *info)
 {
 	buf_printf(out, "reason: %s", outcome_text(h->last));
 	if (h->last >= CHECK_L7OK)
 		buf_printf(out, ", code: %d", h->status);
-	if (h->info[0] != '\0') {
+	if (info[0] != '\0') {
 		buf_add_str(out, ", info: \"");
-		add_quoted(out, h->info);
+		add_quoted(out, info);
 		buf_add_char(out, '"');
 	}
 	if (h->duration_ms >= 0)
@@ -106,7 +106,7 @@ static bool count(struct health *h)
 	return true;
 }
 
-static void log_result(struct gateway *g, const struct health *h)
+static void log_result(struct gateway *g, const struct health *h, const char *info)
 {
 	const struct server *s = h->server;
 	const struct proxy *p = s->backend;
@@ -120,7 +120,7 @@ static void log_result(struct gateway *g, const struct health *h)
 	buf_init_fixed(&line, space, sizeof(space));
 	buf_printf(&line, "Health check for %sserver %.*s/%.*s %s%s, ", s->o.backup ? "backup " : "", SLICE_ARG(p->name), SLICE_ARG(s->name),
 		   outcome == PASSED_STOPPING ? "conditionally " : "", outcome >= PASSED ? "succeeded" : "failed");
-	add_reason(&line, h);
+	add_reason(&line, h, info);
 	buf_printf(&line, ", status: %u/%u %s.", up ? h->count - rise + 1 : h->count, up ? fall : rise,
 		   !up ? "DOWN" : drained ? "DRAIN" : "UP");
 	if (p->logs_global)
@@ -129,7 +129,7 @@ static void log_result(struct gateway *g, const struct health *h)
 }
 
 /* The state that <h> says, if it is another one. A server in maintenance stays what it is until it comes back. */
-static void state_follow(struct gateway *g, struct health *h)
+static void state_follow(struct gateway *g, struct health *h, const char *info)
 {
 	struct server *s = h->server;
 	enum server_state now = (enum server_state)atomic_load_explicit(&s->state, memory_order_relaxed), to = now;
@@ -149,10 +149,25 @@ static void state_follow(struct gateway *g, struct health *h)
 	if (to == now)
 		return;
 	buf_init_fixed(&why, space, sizeof(space));
-	add_reason(&why, h);
+	add_reason(&why, h, info);
 	space[why.len] = '\0';
 	/* where every result has a line of its own, the change's line does not repeat it */
 	server_set_state(g, s, to, s->backend->log_health_checks ? NULL : space);
+}
+
+/* One writer; a reader that met it half-done looks again. */
+static void note(struct health *h, const struct probe_result *r)
+{
+	uint64_t words[sizeof(h->info) / sizeof(h->info[0])];
+
+	memcpy(words, r->info, sizeof(words));
+	h->writes++;
+	h->last = r->result;
+	h->status = r->status;
+	h->duration_ms = r->duration_ms;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		h->info[i] = words[i];
+	h->writes++;
 }
 
 void outcome_take(struct gateway *g, struct health *h, const struct probe_result *r)
@@ -160,12 +175,9 @@ void outcome_take(struct gateway *g, struct health *h, const struct probe_result
 	enum check_result before = h->last;
 	bool counted;
 
-	h->last = r->result;
-	h->status = r->status;
-	h->duration_ms = r->duration_ms;
-	memcpy(h->info, r->info, sizeof(h->info));
+	note(h, r);
 	counted = count(h);
 	if (h->server->backend->log_health_checks && (counted || h->last != before))
-		log_result(g, h);
-	state_follow(g, h);
+		log_result(g, h, r->info);
+	state_follow(g, h, r->info);
 }

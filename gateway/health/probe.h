@@ -47,7 +47,7 @@ struct probe_result {
 	enum check_result result;
 	int status;        /* of the response; 0: none came */
 	int64_t duration_ms;
-	char info[128];    /* more about it, or ""; printable, as it was in the response, or by the configuration */
+	char info[HEALTH_INFO]; /* more about it, or ""; printable, as it was in the response, or by the configuration */
 };
 
 enum probe_state {
@@ -64,7 +64,7 @@ struct probe {
 	void (*done)(struct probe *p); /* p->result is set, everything is closed; it may start the next one */
 	struct probe_result result;
 
-	enum probe_state state;
+	_Atomic enum probe_state state; /* its own thread's; probe_running() may be asked by any */
 	struct watch watch;
 	struct timer timer;
 	const struct health_plan *plan;

@@ -1,6 +1,8 @@
-/* action_final.c - rules that end a list: allow, deny, tarpit, return, reject, silent-drop. */
+/* action_final.c - rules that end a list: allow, deny, tarpit, return, auth, reject, silent-drop. */
 #include "gateway/rule/actions.h"
+#include "gateway/model/proxy.h"
 #include "gateway/rule/answer.h"
+#include "gateway/rule/auth.h"
 
 /* ---- without arguments ---- */
 
@@ -78,6 +80,25 @@ static enum verdict run_return(struct exchange *x, const void *arg)
 	return answer(x, arg, VERDICT_REPLY, 'L');
 }
 
+/* ---- auth [realm <realm>] ---- */
+
+/* Unless it is given: in "stats http-request" that of the statistics, else the section's name. */
+static const void *read_auth(struct parse *p, enum rule_set set, struct slice name)
+{
+	struct slice *realm = rule_memory(p, sizeof(*realm));
+
+	(void)set, (void)name;
+	*realm = slice_eq(p->words[0], SLICE_LIT("stats")) ? SLICE_LIT("HAProxy Statistics") : p->proxy->name;
+	if (parse_accept(p, "realm") && !parse_want(p, "realm", realm))
+		return NULL;
+	return realm;
+}
+
+static enum verdict run_auth(struct exchange *x, const void *arg)
+{
+	return auth_demand(x, *(const struct slice *)arg);
+}
+
 #define ON_BOTH (ON(RULES_REQUEST) | ON(RULES_RESPONSE))
 
 const struct action actions_final[] = {
@@ -86,6 +107,7 @@ const struct action actions_final[] = {
 	{ .name = "deny", .sets = ON_BOTH, .read = read_answer, .run = run_deny },
 	{ .name = "tarpit", .sets = ON(RULES_REQUEST), .read = read_answer, .run = run_tarpit },
 	{ .name = "return", .sets = ON_BOTH, .read = read_answer, .run = run_return },
+	{ .name = "auth", .sets = ON(RULES_REQUEST), .read = read_auth, .run = run_auth },
 	{ .name = "reject", .sets = ON_TCP | ON(RULES_REQUEST), .read = read_nothing, .run = run_reject },
 	{ .name = "silent-drop", .sets = ON_TCP | ON_BOTH, .read = read_nothing, .run = run_silent_drop },
 	{ .name = NULL },

@@ -22,6 +22,7 @@ extern const struct action actions_address[];
 extern const struct action actions_capture[];
 extern const struct action actions_misc[];
 extern const struct action actions_limit[];
+extern const struct action actions_service[];
 
 /* Bits of action.sets. */
 #define ON(set) (1U << (set))

@@ -30,16 +30,16 @@ struct rule_later {
 
 static const struct action *const topics[] = {
 	actions_header, actions_path,    actions_normalize, actions_final, actions_redirect, actions_var,
-	actions_track,  actions_address, actions_capture,   actions_misc,  actions_limit,
+	actions_track,  actions_address, actions_capture,   actions_misc,  actions_limit, actions_service,
 };
 #define TOPIC_COUNT (sizeof(topics) / sizeof(topics[0]))
 #define NAMES_MAX 96 /* of all actions together */
 
 /* Actions of HAProxy 2.6 that are known and not there: the complaint says so instead of guessing at another name. */
 static const char *const unsupported[] = {
-	"add-acl(", "auth", "cache-store", "cache-use", "del-acl(", "del-map(", "do-resolve(", "early-hint", "expect-netscaler-cip",
+	"add-acl(", "cache-store", "cache-use", "del-acl(", "del-map(", "do-resolve(", "early-hint", "expect-netscaler-cip",
 	"expect-proxy", "ot-group", "sc-inc-gpc(", "sc-set-gpt(", "send-spoe-group", "set-map(", "set-priority-class",
-	"set-priority-offset", "switch-mode", "use-service", "wait-for-handshake",
+	"set-priority-offset", "switch-mode", "wait-for-handshake",
 };
 
 static const struct set {

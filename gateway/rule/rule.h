@@ -44,12 +44,23 @@ enum verdict {
 	VERDICT_FAIL,     /* an edit did not fit, or makes no legal message: 500, or 502 for a response */
 };
 
+/* What more() has to say of a body that is made while it is read. */
+enum reply_more {
+	REPLY_MORE,   /* here is a piece, and there may be others */
+	REPLY_LAST,   /* there is no more */
+	REPLY_BROKEN, /* it cannot go on: the connection is cut, so that nobody takes what went out for all of it */
+};
+
 /* An answer that the gateway makes itself. Slices live in the configuration or in the exchange's arena. */
 struct reply {
 	int status;
 	struct slice reason;        /* SLICE_NONE: the usual one */
 	struct slice content_type;
 	struct slice body;
+	/* Not NULL: instead of <body>, pieces that are made one by one as the client reads, so that an answer of any length takes little
+	 * memory and holds the loop for a piece only. The memory of *piece is <pieces>' own, until the next call or the end of the exchange. */
+	enum reply_more (*more)(struct exchange *x, void *pieces, struct slice *piece);
+	void *pieces;
 	struct slice headers[16][2];
 	unsigned header_count;
 	struct slice raw;           /* not SLICE_NONE: sent as it is, and nothing else: "" of an empty error file */

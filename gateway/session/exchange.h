@@ -82,6 +82,7 @@ struct exchange {
 	unsigned retries;
 	bool redispatched;
 	bool reused;               /* the server's connection served another request before */
+	struct slice service;      /* what answers instead of a server, as logs name it: "<STATS>"; else SLICE_NONE */
 	bool own_answer;           /* the gateway answered, no server did */
 	bool logged;
 	bool log_early;            /* option logasap: logged when the response's head was there; totals are not final */

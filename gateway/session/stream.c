@@ -79,7 +79,7 @@ bool stream_run(struct stream *s, bool *gone)
 	static bool (*const stages[STAGE_COUNT])(struct stream *s) = {
 		[STAGE_HEAD] = stage_head,       [STAGE_BODY] = stage_body,   [STAGE_TARPIT] = stage_wait, [STAGE_CHOOSE] = stage_choose,
 		[STAGE_QUEUE] = stage_wait,      [STAGE_PAUSE] = stage_wait,  [STAGE_CONNECT] = stage_connect,
-		[STAGE_FORWARD] = stage_forward, [STAGE_REPLY] = stage_reply,
+		[STAGE_FORWARD] = stage_forward, [STAGE_CHANGE] = stage_wait, [STAGE_REPLY] = stage_reply,
 	};
 
 	if (s->client->broken && s->stage < STAGE_FORWARD && s->stage > STAGE_HEAD)
@@ -113,7 +113,7 @@ static void queue_gave(struct task *t)
 
 /* ---- time ---- */
 
-enum limit { LIMIT_NONE, LIMIT_STAGE, LIMIT_CLIENT, LIMIT_SERVER, LIMIT_TOTAL };
+enum limit { LIMIT_NONE, LIMIT_TURN, LIMIT_STAGE, LIMIT_CLIENT, LIMIT_SERVER, LIMIT_TOTAL };
 
 static int first_of(int a, int b)
 {
@@ -194,6 +194,10 @@ static enum limit limit_of(const struct stream *s, int64_t *due_us)
 		best = forward_limit(s, due_us);
 		break;
 	case STAGE_REPLY:
+		if (s->reply_pauses) { /* until the next round */
+			*due_us = s->client_us;
+			return LIMIT_TURN;
+		}
 		consider(LIMIT_CLIENT, s->client_us, front->client, &best, due_us);
 		break;
 	default:
@@ -218,6 +222,10 @@ void stream_arm(struct stream *s)
 /* What a limit that was passed means in this stage. */
 static void give_up(struct stream *s, enum limit kind)
 {
+	if (kind == LIMIT_TURN) {
+		s->reply_pauses = false;
+		return;
+	}
 	if (kind == LIMIT_TOTAL) {
 		stream_fail(s, 504, 'o', stream_stage_letter(s), "The request took longer than it may in all.");
 		return;
@@ -278,7 +286,7 @@ void stream_timed_out(struct timer *t)
 char stream_stage_letter(const struct stream *s)
 {
 	static const char letters[STAGE_COUNT] = {
-		[STAGE_HEAD] = 'R', [STAGE_BODY] = 'D', [STAGE_TARPIT] = 'T', [STAGE_CHOOSE] = 'Q', [STAGE_QUEUE] = 'Q',
+		[STAGE_HEAD] = 'R', [STAGE_BODY] = 'D', [STAGE_TARPIT] = 'T', [STAGE_CHANGE] = 'R', [STAGE_CHOOSE] = 'Q', [STAGE_QUEUE] = 'Q',
 		[STAGE_PAUSE] = 'C', [STAGE_CONNECT] = 'C', [STAGE_REPLY] = 'L', [STAGE_END] = '-',
 	};
 

@@ -18,6 +18,7 @@ enum stage {
 	STAGE_HEAD,     /* the request's head is being read */
 	STAGE_BODY,     /* rules or "option http-buffer-request" want the body in the buffer before they go on */
 	STAGE_TARPIT,   /* the answer is held back */
+	STAGE_CHANGE,   /* the first worker changes servers, as the form of the status page says */
 	STAGE_CHOOSE,   /* a server is to be chosen: at first, and for each retry */
 	STAGE_QUEUE,    /* waits for a place at a server */
 	STAGE_PAUSE,    /* a second before the same server is tried again */
@@ -27,6 +28,9 @@ enum stage {
 	STAGE_END,      /* to be logged and freed */
 	STAGE_COUNT
 };
+
+struct status_change;
+struct status_order;
 
 struct stream {
 	struct exchange x;
@@ -40,7 +44,10 @@ struct stream {
 	struct http_parser parser; /* of the head that is being read */
 	struct flow up_flow;      /* the request's body, to the server */
 	struct flow down_flow;    /* the response's body, to the client */
-	struct buffer reply_body; /* the body of an answer of our own */
+	struct buffer reply_body; /* the body of an answer of our own, or a piece of it */
+	bool reply_made;          /* its last piece was made */
+	bool reply_pauses;        /* enough was written in one go: the others of this loop come first */
+	struct status_change *change; /* that STAGE_CHANGE waits for, or NULL */
 	char *up_head, *down_head; /* heads written anew: buffers of the worker's pool, or NULL */
 	bool up_done;             /* the request is wholly sent */
 	bool up_broken;           /* the server takes no more of it; its answer may still come */
@@ -104,6 +111,8 @@ bool stream_leave_queue(struct stream *s);
 char stream_stage_letter(const struct stream *s);
 /* Sends x.reply. */
 void stream_reply(struct stream *s);
+/* Has the first worker carry out what the form of the status page says, and answers then. */
+void stream_change_servers(struct stream *s, struct status_order *order);
 /* Runs the http-response rules on the head in s->x.response, writes it and prepares down_flow; or sets s->awaits_body: to be called again
  * when the body is there. False: another stage was chosen. */
 bool stream_pass_response(struct stream *s);

@@ -1,6 +1,7 @@
 /* stream_end.c - the end of an exchange: log line, counts, and everything given back. */
 #include <string.h>
 
+#include "gateway/admin/status_change.h"
 #include "gateway/expr/format.h"
 #include "gateway/logs/json.h"
 #include "gateway/logs/sink.h"
@@ -151,6 +152,7 @@ static void release(struct stream *s)
 	int64_t now_ms = loop_now_ms(w->loop);
 
 	loop_cancel(w->loop, &s->timer);
+	status_change_abandon(&s->change);
 	track_end(s->x.tracked, now_ms);
 	vars_clear(&s->x.txn, w->vars);
 	vars_clear(&s->x.req, w->vars);

@@ -9,6 +9,8 @@
 #include "gateway/session/stream.h"
 #include "gateway/session/worker.h"
 
+#define REPLY_TURN (64 * 1024) /* bytes of a body made while it is read that are written in one go */
+
 static bool stopping(const struct stream *s)
 {
 	return atomic_load_explicit(&s->x.worker->gateway->stopping, memory_order_relaxed);
@@ -177,12 +179,21 @@ static struct slice raw_part(const struct stream *s, struct slice raw)
 	return end != NULL ? slice_of(raw.ptr, (size_t)(end - raw.ptr) + 4) : raw;
 }
 
-static void begin_flow(struct stream *s, struct slice head, struct slice body)
+static void put_piece(struct stream *s, struct slice piece)
+{
+	s->reply_body = (struct buffer){ .data = (char *)(uintptr_t)piece.ptr, .size = piece.len, .end = piece.len };
+}
+
+/* A body that is made while it is read ends when its maker says so. */
+static void begin_flow(struct stream *s, struct slice head, struct slice body, enum body_kind kind)
 {
 	struct http_frame f = { .kind = body.len > 0 ? BODY_LENGTH : BODY_NONE, .length = body.len };
 
-	s->reply_body = (struct buffer){ .data = (char *)(uintptr_t)body.ptr, .size = body.len, .end = body.len };
-	flow_init(&s->down_flow, &s->reply_body, &f, head, false);
+	if (kind == BODY_CHUNKED || kind == BODY_UNTIL_CLOSE)
+		f.kind = BODY_UNTIL_CLOSE;
+	put_piece(s, body);
+	flow_init(&s->down_flow, &s->reply_body, &f, head, kind == BODY_CHUNKED);
+	s->reply_made = s->reply_pauses = false;
 	s->responding = true;
 	s->client_us = loop_now_us(s->x.worker->loop);
 	s->stage = STAGE_REPLY;
@@ -214,10 +225,43 @@ static bool skip_body(struct stream *s)
 	return true;
 }
 
+/* How an answer of our own is framed. HEAD gets the same head, but for the framing of a body whose length nobody knows yet. */
+static struct http_frame frame_of(const struct stream *s, const struct reply *r)
+{
+	struct http_frame f = { .kind = BODY_LENGTH, .length = r->body.len, .has_length = r->status != 204 && r->more == NULL };
+
+	if (r->more != NULL)
+		f.kind = s->x.request.method == HTTP_HEAD ? BODY_NONE : BODY_CHUNKED;
+	else if (r->body.len == 0)
+		f.kind = BODY_NONE;
+	if (r->status == 204 || r->status == 304)
+		f.kind = BODY_NONE;
+	return f;
+}
+
+/* The flow has written all that it was given: gives it the next piece, or the end. False: there is none, the answer is broken off. */
+static bool feed(struct stream *s)
+{
+	struct reply *r = &s->x.reply;
+	struct slice piece = SLICE_NONE;
+	enum reply_more more;
+
+	if (s->reply_made)
+		return flow_input_ended(&s->down_flow);
+	more = r->more != NULL ? r->more(&s->x, r->pieces, &piece) : REPLY_BROKEN;
+	if (more == REPLY_BROKEN) {
+		s->x.cause = 'I';
+		return false;
+	}
+	s->reply_made = more == REPLY_LAST;
+	put_piece(s, piece);
+	return true;
+}
+
 void stream_reply(struct stream *s)
 {
 	struct reply *r = &s->x.reply;
-	struct http_frame f = { .kind = BODY_LENGTH, .length = r->body.len, .has_length = true };
+	struct http_frame f;
 	struct http_outgoing how;
 	struct slice head;
 
@@ -226,7 +270,7 @@ void stream_reply(struct stream *s)
 	if (r->close || r->raw.ptr != NULL || !skip_body(s))
 		s->keep_client = false;
 	if (r->raw.ptr != NULL) {
-		begin_flow(s, raw_part(s, r->raw), SLICE_NONE);
+		begin_flow(s, raw_part(s, r->raw), SLICE_NONE, BODY_NONE);
 		return;
 	}
 	fill_head(s, r);
@@ -238,9 +282,7 @@ void stream_reply(struct stream *s)
 		return;
 	}
 	own_finish_response(s);
-	if (r->body.len == 0 || r->status == 204 || r->status == 304)
-		f.kind = BODY_NONE;
-	f.has_length = r->status != 204;
+	f = frame_of(s, r);
 	how = outgoing(s, &f);
 	head = write_response(s, &how);
 	if (head.len == 0) {
@@ -249,17 +291,43 @@ void stream_reply(struct stream *s)
 		return;
 	}
 	s->x.status = s->x.response.status;
-	begin_flow(s, head, s->x.request.method == HTTP_HEAD || f.kind == BODY_NONE ? SLICE_NONE : r->body);
+	if (s->x.request.method == HTTP_HEAD || f.kind == BODY_NONE)
+		begin_flow(s, head, SLICE_NONE, BODY_NONE);
+	else
+		begin_flow(s, head, r->more != NULL ? SLICE_NONE : r->body, how.kind);
+	/* The first piece goes out together with the head. */
+	if (s->down_flow.frame.kind == BODY_UNTIL_CLOSE && !feed(s)) {
+		s->keep_client = false;
+		s->stage = STAGE_END;
+	}
+}
+
+/* Writes until the client takes no more, or it is the others' turn: a client that reads fast must not hold the loop. */
+static enum flow_result write_reply(struct stream *s)
+{
+	uint64_t most = s->down_flow.written + REPLY_TURN;
+	enum flow_result r;
+
+	do {
+		r = flow_run(&s->down_flow, s->client->watch.fd);
+		s->reply_pauses = r == FLOW_INPUT && s->down_flow.written >= most;
+	} while (r == FLOW_INPUT && !s->reply_pauses && feed(s));
+	return r;
 }
 
 bool stage_reply(struct stream *s)
 {
 	enum flow_result r = FLOW_BLOCKED;
+	uint64_t before = s->down_flow.written;
 
+	if (s->reply_pauses)
+		return false;
 	if (s->client->writable)
-		r = flow_run(&s->down_flow, s->client->watch.fd);
-	if (r == FLOW_BLOCKED) {
-		s->client->writable = false;
+		r = write_reply(s);
+	if (s->down_flow.written > before)
+		s->client_us = loop_now_us(s->x.worker->loop);
+	if (r == FLOW_BLOCKED || s->reply_pauses) {
+		s->client->writable = r != FLOW_BLOCKED;
 		return false;
 	}
 	if (r != FLOW_DONE) {

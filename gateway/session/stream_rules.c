@@ -1,6 +1,7 @@
 /* stream_rules.c - what is decided once the request's head is there: rules, the backend, the body's limits. */
 #include <string.h>
 
+#include "gateway/admin/status_page.h"
 #include "gateway/expr/cond.h"
 #include "gateway/expr/format.h"
 #include "gateway/model/own.h"
@@ -121,6 +122,18 @@ static bool obey(struct stream *s, enum verdict v, struct tally *where)
 	}
 }
 
+/* The status page is met behind the section's rules and before its redirects, as in HAProxy. */
+static bool status_asked(struct stream *s, const struct proxy *p, struct tally *where)
+{
+	struct status_order *order = NULL;
+	enum verdict v = p->stats != NULL ? status_page(p, &s->x, &order) : VERDICT_NEXT;
+
+	if (order == NULL)
+		return obey(s, v, where);
+	stream_change_servers(s, order);
+	return true;
+}
+
 static void enter_backend(struct stream *s, struct proxy *b)
 {
 	struct worker *w = s->x.worker;
@@ -155,8 +168,8 @@ static bool choose_backend(struct stream *s)
 
 /* The rule lists of a request, in their order; the backend's are skipped in a listen section, whose they are already. */
 enum {
-	STEP_MONITOR, STEP_FRONT_BODY, STEP_FRONT_CONTENT, STEP_FRONT, STEP_FRONT_REDIRECT, STEP_SWITCH, STEP_BACK_BODY, STEP_BACK_CONTENT, STEP_BACK, STEP_BACK_REDIRECT,
-	STEP_READY
+	STEP_MONITOR, STEP_FRONT_BODY, STEP_FRONT_CONTENT, STEP_FRONT, STEP_FRONT_STATUS, STEP_FRONT_REDIRECT, STEP_SWITCH,
+	STEP_BACK_BODY, STEP_BACK_CONTENT, STEP_BACK, STEP_BACK_STATUS, STEP_BACK_REDIRECT, STEP_READY
 };
 
 /* Runs list number s->rules_step. True: the exchange goes another way now. */
@@ -175,6 +188,8 @@ static bool run_step(struct stream *s)
 		return obey(s, rules_run(&f->content_rules, &s->x), front);
 	case STEP_FRONT:
 		return obey(s, rules_run(&f->request_rules, &s->x), front);
+	case STEP_FRONT_STATUS:
+		return status_asked(s, f, front);
 	case STEP_FRONT_REDIRECT:
 		return obey(s, rules_run(&f->redirect_rules, &s->x), front);
 	case STEP_SWITCH:
@@ -185,6 +200,8 @@ static bool run_step(struct stream *s)
 		return b != f && obey(s, rules_run(&b->content_rules, &s->x), back);
 	case STEP_BACK:
 		return b != f && obey(s, rules_run(&b->request_rules, &s->x), back);
+	case STEP_BACK_STATUS:
+		return b != f && status_asked(s, b, back);
 	case STEP_BACK_REDIRECT:
 		return b != f && obey(s, rules_run(&b->redirect_rules, &s->x), back);
 	default:
