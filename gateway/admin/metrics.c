@@ -64,6 +64,7 @@ struct metrics {
 	const struct metric_kind *kind;
 	unsigned histogram;
 	bool open;               /* the walk over the objects has begun */
+	bool headed;             /* a sample was written, and the metric's head in front of it */
 	struct stat_walk walk;
 	struct buf out;
 	char storage[PIECE + SAMPLES_MOST];
@@ -303,10 +304,15 @@ static bool is_histogram(const struct metrics *m)
 
 static void open_metric(struct metrics *m)
 {
+	m->open = true;
+	m->headed = false;
+	m->walk = (struct stat_walk){ .gateway = m->gateway, .types = 1U << scopes[m->scope].object, .no_maint = m->no_maint };
+}
+
+static void write_head(struct metrics *m)
+{
 	const struct scope *scope = &scopes[m->scope];
 
-	m->open = true;
-	m->walk = (struct stat_walk){ .gateway = m->gateway, .types = 1U << scope->object, .no_maint = m->no_maint };
 	if (is_histogram(m))
 		add_head(&m->out, "gateway", scope->prefix, histograms[m->histogram].name, histograms[m->histogram].help, "histogram");
 	else
@@ -322,20 +328,25 @@ static void close_metric(struct metrics *m)
 		m->kind++;
 }
 
-/* Adds the next object's samples. False: the metric has no more objects. */
+/* Adds the next object's samples, if it has any. False: the metric has no more objects. */
 static bool add_next(struct metrics *m)
 {
+	size_t before = m->out.len, head;
 	struct stat_row row;
 
-	if (is_histogram(m)) {
-		if (!stat_step(&m->walk, &row))
-			return false;
-		add_histogram(m->gateway, &m->out, &scopes[m->scope], &histograms[m->histogram], &row);
-		return true;
-	}
-	if (!stat_next(&m->walk, &row))
+	if (is_histogram(m) ? !stat_step(&m->walk, &row) : !stat_next(&m->walk, &row))
 		return false;
-	add_object(&m->out, &scopes[m->scope], m->kind, &row);
+	if (!m->headed)
+		write_head(m);
+	head = m->out.len;
+	if (is_histogram(m))
+		add_histogram(m->gateway, &m->out, &scopes[m->scope], &histograms[m->histogram], &row);
+	else
+		add_object(&m->out, &scopes[m->scope], m->kind, &row);
+	if (m->out.len > head)
+		m->headed = true;
+	else
+		m->out.len = before;
 	return true;
 }
 

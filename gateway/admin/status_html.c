@@ -28,7 +28,7 @@ static void address(struct buf *out, const struct status_view *v, const char *ex
 static void section_open(struct buf *out, const struct status_view *v, const struct proxy *p)
 {
 	static const char *const columns[] = {
-		"Sessions", "Queue", "Per second", "Requests", "5xx", "In", "Out", "p50", "p99", "Denied", "Errors", "Retries", "Weight",
+		"Sessions", "Queue", "Rate/s", "Requests", "5xx", "In", "Out", "p50", "p99", "Denied", "Errors", "Retries", "Weight",
 	};
 	struct status_counts counts = { 0 };
 

@@ -78,7 +78,7 @@ static bool read_options(struct exchange *x, struct status_view *v)
 	rest = slice_sub(rest, v->page->uri.len, rest.len);
 	v->hide_down = find(rest, ";up") != NULL;
 	v->hide_maint = find(rest, ";no-maint") != NULL;
-	v->no_refresh = find(rest, ";norefresh") != NULL;
+	v->no_refresh = v->page->refresh_s > 0 && find(rest, ";norefresh") != NULL;
 	if (find(rest, ";csv") != NULL)
 		v->format = STATUS_CSV;
 	else if (find(rest, ";typed") != NULL)

@@ -214,7 +214,7 @@ void status_row_write(const struct status_view *v, const struct stat_row *row, s
 	state_cell(out, row);
 	cell(out, "Sessions", row, STAT_SCUR, "max", STAT_SMAX);
 	cell(out, "Queue", row, STAT_QCUR, "limit", STAT_QLIMIT);
-	cell(out, "Per second", row, front ? STAT_REQ_RATE : STAT_RATE, "max", front ? STAT_REQ_RATE_MAX : STAT_RATE_MAX);
+	cell(out, "Rate/s", row, front ? STAT_REQ_RATE : STAT_RATE, "max", front ? STAT_REQ_RATE_MAX : STAT_RATE_MAX);
 	cell(out, "Requests", row, has(row, STAT_REQ_TOT) ? STAT_REQ_TOT : STAT_STOT, "4xx", STAT_HRSP_4XX);
 	bad_cell(out, "5xx", row, failed, 1);
 	bytes_cell(out, row);

@@ -164,8 +164,11 @@ static void write_backend(const struct format_place *at, int data)
 
 static void write_server(const struct format_place *at, int data)
 {
+	const struct exchange *x = at->x;
+	struct slice nobody = x->service.ptr != NULL ? x->service : SLICE_LIT("<NOSRV>");
+
 	(void)data;
-	format_write_text(at, at->x->server != NULL ? at->x->server->name : SLICE_LIT("<NOSRV>"), CODE_NONE);
+	format_write_text(at, x->server != NULL ? x->server->name : nobody, CODE_NONE);
 }
 
 static void write_hostname(const struct format_place *at, int data)

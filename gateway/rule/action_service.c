@@ -19,7 +19,8 @@ static const void *read_service(struct parse *p, enum rule_set set, struct slice
 		if (slice_eq(word, slice_str(services[i].name)))
 			return &services[i];
 	}
-	parse_error(p, "'%s %.*s' has no service '%.*s'; there is 'prometheus-exporter'", rule_keyword(set), SLICE_ARG(name), SLICE_ARG(word));
+	parse_error(p, "'%s %.*s': '%.*s' is an unknown service name; there is 'prometheus-exporter'", rule_keyword(set), SLICE_ARG(name),
+		    SLICE_ARG(word));
 	return NULL;
 }
 
