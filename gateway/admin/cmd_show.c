@@ -6,6 +6,7 @@
 
 #include "gateway/admin/command.h"
 #include "gateway/admin/info.h"
+#include "gateway/admin/malformed.h"
 #include "gateway/health/resolver.h"
 #include "gateway/model/proxy.h"
 #include "gateway/model/server_text.h"
@@ -174,22 +175,63 @@ void cmd_show_cli_sockets(struct cli *c)
 	}
 }
 
-/* Malformed messages are answered and logged, and not kept. */
-void cmd_show_errors(struct cli *c)
+struct errors {
+	const struct proxy *next, *only; /* only: NULL for all */
+	int64_t id;                      /* below 0: any */
+	unsigned kinds;
+};
+
+/* The proxy of word 2: a name or a number, -1 or nothing for all. False after saying that there is none of that name. */
+static bool errors_filter(struct cli *c, struct errors *e)
 {
 	struct slice name = cli_word(c, 2);
-	int64_t id, now_us = clock_wall_us();
+
+	e->id = -1;
+	if (name.ptr == NULL || slice_to_i64(name, &e->id))
+		return true;
+	e->only = cli_frontend(c, name);
+	if (e->only == NULL)
+		e->only = cli_backend(c, name);
+	if (e->only == NULL)
+		cli_say(c, "No such proxy.");
+	return e->only != NULL;
+}
+
+static bool more_errors(struct cli *c)
+{
+	struct errors *e = c->state;
+	const struct proxy *p = e->next;
+
+	if (p == NULL)
+		return true;
+	e->next = p->next;
+	if ((e->only == NULL || p == e->only) && (e->id < 0 || p->id == e->id))
+		malformed_write(c->gateway->malformed, p, e->kinds, &c->out);
+	return false;
+}
+
+void cmd_show_errors(struct cli *c)
+{
+	struct errors *e = calloc(1, sizeof(*e));
+	int64_t now_us = clock_wall_us();
 	time_t seconds = (time_t)(now_us / 1000000);
 	char text[32];
 	struct tm tm;
 
-	if (name.ptr != NULL && !slice_to_i64(name, &id) && cli_frontend(c, name) == NULL && cli_backend(c, name) == NULL) {
-		cli_say(c, "No such proxy.");
+	if (e == NULL) {
+		cli_say(c, "Out of memory.");
 		return;
 	}
+	c->state = e;
+	e->next = c->gateway->config->proxies;
+	e->kinds = cli_is(c, 3, "request") ? MALFORMED_REQUEST : cli_is(c, 3, "response") ? MALFORMED_RESPONSE : ~0U;
+	if (!errors_filter(c, e))
+		return;
 	localtime_r(&seconds, &tm);
 	strftime(text, sizeof(text), "%d/%b/%Y:%H:%M:%S", &tm);
-	buf_printf(&c->out, "Total events captured on [%s.%03d] : 0\n", text, (int)(now_us / 1000 % 1000));
+	buf_printf(&c->out, "Total events captured on [%s.%03d] : %llu\n", text, (int)(now_us / 1000 % 1000),
+		   (unsigned long long)malformed_count(c->gateway->malformed));
+	c->more = more_errors;
 }
 
 /* ---- backends ---- */

@@ -52,7 +52,7 @@ static const struct command commands[] = {
 	{ "show cli level", "show cli level", "the level of this connection", CLI_USER, cmd_show_cli_level },
 	{ "show cli sockets", "show cli sockets", "list the runtime sockets", CLI_USER, cmd_show_cli_sockets },
 	{ "show env", "show env [var]", "environment variables of the process", CLI_OPERATOR, cmd_show_env },
-	{ "show errors", "show errors [<px>] [request|response]", "last malformed messages (none are kept)", CLI_OPERATOR, cmd_show_errors },
+	{ "show errors", "show errors [<px>] [request|response]", "last malformed request and response of each proxy", CLI_OPERATOR, cmd_show_errors },
 	{ "show handover", "show handover", "states of servers and facts of tokens, for a new process", CLI_USER, cmd_show_handover },
 	{ "show info", "show info [json|typed]", "about the process", CLI_USER, cmd_show_info },
 	{ "show pools", "show pools", "usage of the memory pools", CLI_USER, cmd_show_pools },

@@ -59,12 +59,6 @@ unsigned queue_length(const struct proxy *backend)
 
 /* --- the lists, under the lock --- */
 
-static void note_most(_Atomic unsigned *most, unsigned now)
-{
-	if (now > atomic_load_explicit(most, memory_order_relaxed))
-		atomic_store_explicit(most, now, memory_order_relaxed);
-}
-
 static void put_in(struct backend *b, struct waiter *w)
 {
 	struct waiter **first = w->wanted != NULL ? &w->wanted->first_waiter : &b->queue->first;
@@ -77,10 +71,7 @@ static void put_in(struct backend *b, struct waiter *w)
 	w->prev = *last;
 	*(*last != NULL ? &(*last)->next : first) = w;
 	*last = w;
-	if (w->wanted != NULL)
-		note_most(&w->wanted->queued_most, atomic_fetch_add(&w->wanted->queued, 1) + 1);
-	else
-		note_most(&b->queued_most, atomic_fetch_add(&b->queue->any, 1) + 1);
+	atomic_fetch_add(w->wanted != NULL ? &w->wanted->queued : &b->queue->any, 1);
 	atomic_fetch_add(&b->queued, 1);
 }
 
@@ -174,6 +165,14 @@ static bool look_again(struct proxy *backend, const struct waiter *w, struct wai
 	return usable;
 }
 
+static void note_most(struct backend *b, const struct waiter *w, unsigned now)
+{
+	_Atomic unsigned *most = w->wanted != NULL ? &w->wanted->queued_most : &b->queued_most;
+
+	if (now > atomic_load_explicit(most, memory_order_relaxed))
+		atomic_store_explicit(most, now, memory_order_relaxed);
+}
+
 bool queue_wait(struct proxy *backend, struct waiter *w, unsigned *before)
 {
 	struct backend *b = &backend->backend;
@@ -187,6 +186,8 @@ bool queue_wait(struct proxy *backend, struct waiter *w, unsigned *before)
 	if (!usable && w->state == WAITER_WAITING)
 		take_out(b, w);
 	waits = w->state == WAITER_WAITING;
+	if (waits)
+		note_most(b, w, *before + 1);
 	pthread_mutex_unlock(&b->queue->lock);
 	tell(woken, w);
 	return waits;

@@ -86,7 +86,7 @@ struct exchange {
 	bool own_answer;           /* the gateway answered, no server did */
 	bool logged;
 	bool log_early;            /* option logasap: logged when the response's head was there; totals are not final */
-	unsigned queue_backend, queue_server; /* how many stood before it (%bq, %sq) */
+	unsigned queue_backend, queue_server; /* its place when it began to wait, from 1 (%bq, %sq) */
 	unsigned actives[5];       /* for the log: %ac %fc %bc %sc, taken at the end, and %rc is retries */
 
 	const struct rule *rule_at; /* behind which rules_run() goes on */

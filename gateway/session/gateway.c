@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "gateway/admin/runtime.h"
+#include "gateway/admin/malformed.h"
 #include "gateway/conf/conf.h"
 #include "gateway/health/health.h"
 #include "gateway/health/resolver.h"
@@ -163,6 +164,7 @@ struct gateway *gateway_create(struct config *c)
 	g->workers = must(calloc(g->worker_count, sizeof(*g->workers)));
 	g->started_us = clock_mono_us();
 	g->started_wall_us = clock_wall_us();
+	g->malformed = malformed_create(c);
 	if (wants_tokens(c))
 		g->tokens = token_table_create(TOKENS_MOST);
 	for (unsigned i = 0; i < g->worker_count; i++)
@@ -184,6 +186,7 @@ void gateway_free(struct gateway **gateway)
 		worker_clear(&g->workers[i]);
 	listeners_close(g);
 	token_table_free(&g->tokens);
+	malformed_free(&g->malformed);
 	free(g->workers);
 	conf_free(&g->config);
 	free(g);

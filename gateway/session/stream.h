@@ -94,6 +94,8 @@ bool stage_forward(struct stream *s); /* stream_forward.c */
 bool stage_reply(struct stream *s);   /* stream_reply.c */
 /* Writes its log line, once. stream_end.c */
 void stream_log(struct stream *s);
+/* Keeps a head that was refused, for "show errors". stream_request.c */
+void stream_malformed(struct stream *s, bool response, const struct buffer *in, const struct http_error *e);
 /* Log line, counts, and frees it; false: so is the client. stream_end.c */
 bool stream_end(struct stream *s);
 

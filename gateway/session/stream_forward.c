@@ -158,13 +158,19 @@ static unsigned retry_bit(int status)
 	return 0;
 }
 
+static bool bad_head(struct stream *s, const struct http_error *e)
+{
+	stream_malformed(s, true, &s->up->in, e);
+	return bad_response(s, RETRY_JUNK_RESPONSE);
+}
+
 static bool head_read(struct stream *s, size_t used)
 {
 	struct buffer *in = &s->up->in;
 	struct http_error e;
 
 	if (http_frame_response(&s->x.response, s->x.request.method, s->x.request_frame.upgrade, &s->x.response_frame, &e) != HTTP_DONE)
-		return bad_response(s, RETRY_JUNK_RESPONSE);
+		return bad_head(s, &e);
 	if (s->x.response.status < 200 && s->x.response.status != 101)
 		return interim(s, used);
 	in->begin = in->floor = used;
@@ -226,7 +232,7 @@ static bool pull_head(struct stream *s)
 		if (p == HTTP_DONE)
 			return head_read(s, used);
 		if (p == HTTP_BAD)
-			return bad_response(s, RETRY_JUNK_RESPONSE);
+			return bad_head(s, &s->parser.error);
 	}
 	if (!moved && !s->up->readable && (s->up->ended || s->up->broken))
 		return no_response(s);

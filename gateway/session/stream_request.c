@@ -1,11 +1,13 @@
 /* stream_request.c - reads the head of a request and decides how its body is framed. */
 #include <string.h>
 
+#include "gateway/admin/malformed.h"
 #include "gateway/expr/fetch_http.h"
 #include "gateway/model/proxy.h"
 #include "gateway/rule/track.h"
 #include "gateway/session/stream.h"
 #include "gateway/session/worker.h"
+#include "shared/base/clock.h"
 
 static void count_request(struct stream *s)
 {
@@ -17,10 +19,26 @@ static void count_request(struct stream *s)
 	track_add(&s->x, STICK_HTTP_REQ_CNT, STICK_HTTP_REQ_RATE, 1, loop_now_ms(s->x.worker->loop)); /* for counters of the connection */
 }
 
+void stream_malformed(struct stream *s, bool response, const struct buffer *in, const struct http_error *e)
+{
+	malformed_keep(s->x.worker->gateway->malformed, &(struct malformed_message){
+		.kind = response ? MALFORMED_RESPONSE : MALFORMED_REQUEST,
+		.frontend = s->x.frontend,
+		.backend = s->x.backend,
+		.server = s->x.server,
+		.from = &s->x.session->from,
+		.bytes = slice_of(in->data, in->end),
+		.at = e->at,
+		.why = e->why,
+		.wall_us = clock_wall_us(),
+	});
+}
+
 /* A request that is not understood is answered, counted and logged; nothing of it goes any further. */
 static bool refuse(struct stream *s, const struct http_error *e)
 {
 	tally_add(&s->x.worker->frontends[s->x.frontend->index].bad_requests, 1);
+	stream_malformed(s, false, &s->client->in, e);
 	s->keep_client = false;
 	memset(s->x.request_line, 0, sizeof(s->x.request_line)); /* "<BADREQ>" in the log */
 	stream_fail(s, e->status, 'P', 'R', e->why);

@@ -16,6 +16,7 @@ struct accepting;
 struct arena;
 struct client;
 struct log_sink;
+struct malformed;
 struct regex_space;
 struct upstream_pool;
 struct token_table;
@@ -56,6 +57,7 @@ struct gateway {
 	struct token_table *tokens; /* own: facts for the consistency token; NULL when no frontend wants them */
 	struct resolver *resolver;  /* looks names up in a thread of its own */
 	struct runtime *runtime;    /* the runtime socket */
+	struct malformed *malformed; /* for "show errors" */
 	_Atomic unsigned connections; /* of clients, all workers */
 	_Atomic bool accepting_paused; /* some worker waits for a connection to end before it accepts again */
 	_Atomic bool stop_at_once;

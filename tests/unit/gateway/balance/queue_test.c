@@ -101,6 +101,8 @@ static void places_are_given_in_order(void **state)
 	leave(t, t->s[0]);
 	assert_woken(t, 2, t->s[0]);
 	assert_int_equal(atomic_load(&t->f.proxy.backend.queued), 1);
+	assert_int_equal(queue_length(&t->f.proxy), 1);
+	assert_int_equal(atomic_load(&t->f.proxy.backend.queued_most), 4);
 	assert_int_equal(atomic_load(&t->s[0]->served), 1);
 	assert_int_equal(atomic_load(&t->s[1]->served), 1);
 }
