@@ -90,7 +90,7 @@ class Gateway:
         """Until it answers anything at all."""
         with socket.create_connection(("127.0.0.1", self.port), PATIENCE_S) as sock:
             try:
-                sock.sendall(b"\r\n\r\n\r\n")  # not a request: refused at once, and nothing reaches a server
+                sock.sendall(b"\0\r\n\r\n")  # no request: refused at once, and nothing reaches a server
                 ready = sock.recv(1) != b""
             except ConnectionResetError:
                 ready = False

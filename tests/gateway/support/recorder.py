@@ -1,7 +1,7 @@
 """A server behind the gateway that keeps every byte it gets, and answers what the strict reading finds in them.
 
 The answer to GET /x is a line of text that repeats method, target, Host and body, so that a client can tell whose answer it got.
-A script may say something else for a target: a list of steps, bytes to send, seconds to pause, CLOSE, RESET or READ.
+A script may say something else for a target: a list of steps, bytes to send, seconds to pause, CLOSE or RESET.
 """
 
 import re
@@ -12,7 +12,7 @@ import time
 
 from support.readers import Incomplete, Reader, Refused
 
-CLOSE, RESET, READ = "close", "reset", "read"  # READ: wait for the next request on this connection, then go on
+CLOSE, RESET = "close", "reset"
 PATIENCE_S = 8
 
 
@@ -79,9 +79,6 @@ class Connection:
             elif step == RESET:
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return False
-            elif step == READ:
-                if not self.more():
-                    return False
             else:
                 time.sleep(step)
         return True
