@@ -222,6 +222,7 @@ static void end_command(struct cli *c)
 {
 	c->running = false;
 	c->more = NULL;
+	c->wants_input = false;
 	free(c->state);
 	c->state = NULL;
 	if (!c->silent)
@@ -260,7 +261,7 @@ static bool write_out(struct cli *c)
 static bool step(struct cli *c)
 {
 	if (c->running) {
-		if (c->gather != NULL)
+		if (c->gather != NULL || (c->wants_input && !c->readable))
 			return false;
 		if (c->more == NULL || c->more(c))
 			end_command(c);

@@ -73,6 +73,7 @@ struct cli {
 	/* Set by a command that is not done when it returns: adds the next piece; true: that was all. Called when the last piece is written. */
 	bool (*more)(struct cli *c);
 	void *state;             /* of a command: malloc'ed, freed at its end */
+	bool wants_input;        /* the command goes on when there is something to read, which it reads itself */
 	struct gather *gather;   /* the command goes on when all workers have answered */
 };
 

@@ -171,6 +171,8 @@ void cmd_show_cli_sockets(struct cli *c)
 	for (const struct listener *l = c->gateway->config->runtime_sockets; l != NULL; l = l->next) {
 		bool is_path = l->sa.ss_family == AF_UNIX && l->address.len > 0 && l->address.ptr[0] == '/';
 
+		if (l->is_door)
+			continue;
 		buf_printf(&c->out, "%s%.*s %s all\n", is_path ? "unix@" : "", SLICE_ARG(l->address), level_name(l->level));
 	}
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "gateway/admin/cli.h"
+#include "gateway/admin/give.h"
 #include "gateway/admin/total.h"
 #include "gateway/loop/container.h"
 #include "gateway/model/proxy.h"
@@ -103,7 +104,9 @@ static void knocked(struct watch *w, unsigned events)
 	while (d->watched) {
 		int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (fd >= 0)
+		if (fd >= 0 && d->listener->is_door && !give_may_enter(fd))
+			close(fd);
+		else if (fd >= 0)
 			cli_accepted(d, fd);
 		else if (errno != EINTR && errno != ECONNABORTED)
 			return;

@@ -4,7 +4,6 @@
 
 #include <netinet/in.h>
 #include <stdatomic.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -38,6 +37,7 @@ struct listener {
 	int unix_mode, unix_uid, unix_gid; /* -1: left as they are */
 	int level;                /* of a runtime socket: 1 user, 2 operator, 3 admin */
 	bool expose_fd;
+	bool is_door;             /* this process's own runtime socket, for its successor alone (admin/give.h) */
 	unsigned line;
 	struct slice file;
 };

@@ -31,21 +31,29 @@ static void token_write(const struct token *token, int64_t now_ms, struct buf *o
 	buf_add_char(out, '\n');
 }
 
+bool token_table_write_part(struct token_table *t, unsigned part, int64_t now_ms, struct buf *out)
+{
+	struct shard *shard;
+
+	if (part >= t->shards.count)
+		return false;
+	shard = &t->shards.at[part];
+	pthread_mutex_lock(&shard->lock);
+	for (struct shard_node *n = shard->oldest; n != NULL; n = n->newer) {
+		struct token *token = (struct token *)n;
+
+		token_age(t, token, now_ms);
+		if (token->list.count > 0)
+			token_write(token, now_ms, out);
+	}
+	pthread_mutex_unlock(&shard->lock);
+	return true;
+}
+
 void token_table_write(struct token_table *t, int64_t now_ms, struct buf *out)
 {
-	for (unsigned i = 0; i < t->shards.count; i++) {
-		struct shard *shard = &t->shards.at[i];
-
-		pthread_mutex_lock(&shard->lock);
-		for (struct shard_node *n = shard->oldest; n != NULL; n = n->newer) {
-			struct token *token = (struct token *)n;
-
-			token_age(t, token, now_ms);
-			if (token->list.count > 0)
-				token_write(token, now_ms, out);
-		}
-		pthread_mutex_unlock(&shard->lock);
-	}
+	for (unsigned i = 0; token_table_write_part(t, i, now_ms, out); i++)
+		;
 }
 
 static bool key_read(struct slice text, char key[HASH_SHA256_HEX + 1])

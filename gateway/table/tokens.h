@@ -42,7 +42,8 @@ void token_table_expire(struct token_table *t, int64_t now_ms);
 struct token_counts token_table_counts(const struct token_table *t);
 
 /* For a reload: all facts as text, a line for each token, with their ages; and back, merged with what is held. Lines that are no good are
- * skipped. Any thread. */
+ * skipped. A part is what one lock protects; false: there is none of that number. Any thread. */
+bool token_table_write_part(struct token_table *t, unsigned part, int64_t now_ms, struct buf *out);
 void token_table_write(struct token_table *t, int64_t now_ms, struct buf *out);
 void token_table_read(struct token_table *t, struct slice text, int64_t now_ms);
 
