@@ -264,7 +264,7 @@ static void kill_one(struct worker *w, const struct gather_job *job, struct buf 
 {
 	for (struct client *c = w->first_client; c != NULL; c = c->next) {
 		if (c->stream != NULL && c->stream->x.number == what_of(job)) {
-			stream_kill(c->stream);
+			stream_kill(c->stream, 'K');
 			buf_add_char(out, '.');
 			return;
 		}
@@ -302,7 +302,7 @@ static void kill_of_server(struct worker *w, const struct gather_job *job, struc
 	for (struct client *c = w->first_client; c != NULL; c = next) {
 		next = c->next;
 		if (c->stream != NULL && c->stream->x.server == job->what)
-			stream_kill(c->stream);
+			stream_kill(c->stream, 'K');
 	}
 }
 

@@ -286,7 +286,7 @@ void stream_timed_out(struct timer *t)
 char stream_stage_letter(const struct stream *s)
 {
 	static const char letters[STAGE_COUNT] = {
-		[STAGE_HEAD] = 'R', [STAGE_BODY] = 'D', [STAGE_TARPIT] = 'T', [STAGE_CHANGE] = 'R', [STAGE_CHOOSE] = 'Q', [STAGE_QUEUE] = 'Q',
+		[STAGE_HEAD] = 'R', [STAGE_BODY] = 'R', [STAGE_TARPIT] = 'T', [STAGE_CHANGE] = 'R', [STAGE_CHOOSE] = 'Q', [STAGE_QUEUE] = 'Q',
 		[STAGE_PAUSE] = 'C', [STAGE_CONNECT] = 'C', [STAGE_REPLY] = 'L', [STAGE_END] = '-',
 	};
 
@@ -315,18 +315,25 @@ void stream_fail(struct stream *s, int status, char cause, char stage, const cha
 
 void stream_client_left(struct stream *s)
 {
+	char letter;
+
 	if (s->stage == STAGE_QUEUE && !stream_leave_queue(s))
 		return;
-	stream_fail(s, 0, 'C', stream_stage_letter(s), NULL);
-	if (s->x.status == 0)
-		s->x.status = 400; /* that the log tells, as in HAProxy: nobody is there to hear it */
+	letter = stream_stage_letter(s);
+	/* the answer that it would have got, for logs and counts */
+	if (s->x.status == 0 && (s->stage == STAGE_HEAD || letter == 'H'))
+		s->x.status = 400;
+	if (s->x.status == 0 && s->stage == STAGE_TARPIT)
+		s->x.status = 500;
+	stream_fail(s, 0, s->stage == STAGE_TARPIT ? 'P' : 'C', letter, NULL);
 }
 
 bool stream_leave_queue(struct stream *s)
 {
-	if (queue_leave(s->x.backend, &s->waiter))
-		return true;
-	return false; /* a place is on its way: queue_gave() comes and goes on from there */
+	if (!queue_leave(s->x.backend, &s->waiter))
+		return false; /* a place is on its way: queue_gave() comes and goes on from there */
+	s->x.t.queue_us = loop_now_us(s->x.worker->loop);
+	return true;
 }
 
 void stream_abort(struct stream *s)
@@ -339,15 +346,15 @@ void stream_abort(struct stream *s)
 	client_step(c);
 }
 
-void stream_kill(struct stream *s)
+void stream_kill(struct stream *s, char cause)
 {
 	struct client *c = s->client;
 
 	s->keep_client = false;
 	if (s->stage == STAGE_QUEUE && !stream_leave_queue(s)) {
-		s->x.cause = 'K'; /* it has a place in a moment, and ends then */
+		s->x.cause = cause; /* it has a place in a moment, and ends then */
 		return;
 	}
-	stream_fail(s, s->stage == STAGE_FORWARD ? 502 : 503, 'K', stream_stage_letter(s), NULL);
+	stream_fail(s, s->stage == STAGE_FORWARD ? 502 : 503, cause, stream_stage_letter(s), NULL);
 	client_step(c);
 }

@@ -77,9 +77,9 @@ struct stream *stream_create(struct client *c);
 bool stream_run(struct stream *s, bool *gone);
 /* Cuts it: both connections are closed and freed with it, and it is logged as killed (K). Not while it runs. */
 void stream_abort(struct stream *s);
-/* Ends it from outside (K): the client is told, 502 or 503, when nothing of an answer is out yet, and its connection ends. Not while it
- * runs. */
-void stream_kill(struct stream *s);
+/* Ends it from outside: the client is told, 502 or 503, when nothing of an answer is out yet, and its connection ends. <cause>: K by an
+ * operator, D and U by a server's state. Not while it runs. */
+void stream_kill(struct stream *s, char cause);
 /* Runs the rules for a new connection; false: they refused it, and <c> is gone. */
 bool session_begins(struct client *c);
 

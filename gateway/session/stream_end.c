@@ -195,12 +195,13 @@ bool stream_end(struct stream *s)
 	s->x.t.end_us = loop_now_us(s->x.worker->loop);
 	if (s->up_head != NULL && !flow_abandon(&s->up_flow))
 		keep = false;
-	count(s);
-	stream_log(s);
-	count_tracked(s);
+	/* it is not among those that are there now, when its line says how many */
 	stream_leave_server(s, server_can_go_on(s));
 	if (s->backend_entered)
 		atomic_fetch_sub_explicit(&s->x.backend->backend.served, 1, memory_order_relaxed);
+	count(s);
+	stream_log(s);
+	count_tracked(s);
 	release(s);
 	return client_exchange_done(c, keep);
 }

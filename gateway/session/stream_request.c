@@ -119,8 +119,7 @@ bool stage_head(struct stream *s)
 			return false;
 		tally_add(&s->x.worker->frontends[s->x.frontend->index].bad_requests, 1);
 		s->keep_client = false;
-		stream_fail(s, 0, 'C', 'R', NULL);
-		s->x.status = 400; /* for the log, as in HAProxy */
+		stream_client_left(s);
 		return true;
 	}
 }

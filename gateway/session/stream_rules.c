@@ -275,7 +275,7 @@ bool stage_body(struct stream *s)
 		if (p == HTTP_DONE || room == 0 || enough(s))
 			return stream_run_rules(s);
 		if (c->ended) {
-			stream_fail(s, 0, 'C', 'D', NULL);
+			stream_client_left(s);
 			return true;
 		}
 		return false;
