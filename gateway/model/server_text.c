@@ -5,11 +5,18 @@
 #include <stdio.h>
 
 #include "gateway/health/health.h"
+#include "gateway/logs/sink.h"
 #include "gateway/model/proxy.h"
 #include "gateway/model/state.h"
+#include "gateway/session/worker.h"
+#include "shared/base/clock.h"
 #include "shared/base/log.h"
 
 #define WHAT_SIZE 512
+#define LINE_SIZE 1024
+
+/* As in syslog. */
+enum severity { SEVERITY_EMERGENCY = 0, SEVERITY_ALERT = 1, SEVERITY_NOTICE = 5 };
 
 const char *server_address_text(const struct server_address *a, char space[SERVER_ADDRESS_SIZE], unsigned *port)
 {
@@ -88,14 +95,36 @@ static struct counts count_usable(const struct proxy *p)
 	return c;
 }
 
-static void note(const struct server *s, const struct server_before *before, const char *event, const char *what, enum rest rest)
+/* A line for people who read standard error, and for the logs of the backend. */
+static void say(struct gateway *g, const struct proxy *p, enum severity severity, const char *event, const char *line)
+{
+	struct log_sink *sink = worker_first(g)->log;
+	const struct log_target *lists[] = { p->logs_global ? g->config->logs : NULL, p->logs };
+
+	log_event(severity > SEVERITY_ALERT ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, event, "%s", line);
+	for (unsigned i = 0; i < 2; i++) {
+		if (lists[i] != NULL)
+			log_sink_add(sink, lists[i], severity, p->log_tag, clock_wall_us(), slice_str(line));
+	}
+}
+
+/* And not as one that took nothing new any more. */
+static bool goes_down(const struct server *s, const struct server_before *before)
+{
+	return !before->down && before->state != SERVER_STOPPING &&
+	       (atomic_load_explicit(&s->state, memory_order_relaxed) == SERVER_DOWN ||
+		(atomic_load_explicit(&s->admin, memory_order_relaxed) & SERVER_MAINT_ANY) != 0);
+}
+
+static void note(struct gateway *g, const struct server *s, const struct server_before *before, const char *event, const char *what,
+		 enum rest rest)
 {
 	const struct proxy *p = s->backend;
 	struct counts c = count_usable(p);
 	unsigned queued = atomic_load_explicit(&s->queued, memory_order_relaxed);
 	unsigned requeued = before->queued > queued ? before->queued - queued : 0;
 	const char *backup = c.active == 0 && c.backup > 0 ? " Running on backup." : "";
-	char more[256] = "";
+	char more[256] = "", line[LINE_SIZE];
 
 	if (rest == REST_LEFT)
 		snprintf(more, sizeof(more), " %u active and %u backup servers left.%s %u sessions active, %u requeued, %u remaining in queue.",
@@ -103,11 +132,12 @@ static void note(const struct server *s, const struct server_before *before, con
 	if (rest == REST_ONLINE)
 		snprintf(more, sizeof(more), " %u active and %u backup servers online.%s %u sessions requeued, %u total in queue.",
 			 c.active, c.backup, backup, requeued, queued);
-	log_event(LOG_LEVEL_WARN, event, "%sServer %.*s/%.*s %s.%s", s->o.backup ? "Backup " : "", SLICE_ARG(p->name), SLICE_ARG(s->name),
-		  what, more);
+	snprintf(line, sizeof(line), "%sServer %.*s/%.*s %s.%s", s->o.backup ? "Backup " : "", SLICE_ARG(p->name), SLICE_ARG(s->name), what,
+		 more);
+	say(g, p, goes_down(s, before) ? SEVERITY_ALERT : SEVERITY_NOTICE, event, line);
 }
 
-void server_log_state(const struct server *s, const struct server_before *before, const char *why)
+void server_log_state(struct gateway *g, const struct server *s, const struct server_before *before, const char *why)
 {
 	int state = atomic_load_explicit(&s->state, memory_order_relaxed);
 	char what[WHAT_SIZE];
@@ -117,12 +147,12 @@ void server_log_state(const struct server *s, const struct server_before *before
 	snprintf(what, sizeof(what), "is %s%s%s", state == SERVER_DOWN ? "DOWN" : state == SERVER_STOPPING ? "stopping" : "UP",
 		 why == NULL ? "" : ", ", why == NULL ? "" : why);
 	if (state == SERVER_DOWN || state == SERVER_STOPPING)
-		note(s, before, state == SERVER_DOWN ? "server.down" : "server.stopping", what, REST_LEFT);
+		note(g, s, before, state == SERVER_DOWN ? "server.down" : "server.stopping", what, REST_LEFT);
 	else
-		note(s, before, "server.up", what, REST_ONLINE);
+		note(g, s, before, "server.up", what, REST_ONLINE);
 }
 
-static void log_maintenance_ends(const struct server *s, const struct server_before *before)
+static void log_maintenance_ends(struct gateway *g, const struct server *s, const struct server_before *before)
 {
 	char what[WHAT_SIZE];
 
@@ -130,10 +160,10 @@ static void log_maintenance_ends(const struct server *s, const struct server_bef
 		snprintf(what, sizeof(what), "('%.*s') is UP/READY (resolves again)", SLICE_ARG(s->host));
 	else
 		snprintf(what, sizeof(what), "is UP/READY (leaving forced maintenance)");
-	note(s, before, "server.up", what, REST_NOTHING);
+	note(g, s, before, "server.up", what, REST_NOTHING);
 }
 
-static void log_maintenance_begins(const struct server *s, const struct server_before *before, unsigned admin)
+static void log_maintenance_begins(struct gateway *g, const struct server *s, const struct server_before *before, unsigned admin)
 {
 	const char *name = admin & SERVER_MAINT_NAME ? " (No IP for server)" : "";
 	char what[WHAT_SIZE];
@@ -142,39 +172,44 @@ static void log_maintenance_begins(const struct server *s, const struct server_b
 		snprintf(what, sizeof(what), "was DOWN and now enters maintenance%s", name);
 	else
 		snprintf(what, sizeof(what), "is going DOWN for maintenance%s", name);
-	note(s, before, "server.maint", what, before->down ? REST_NOTHING : REST_LEFT);
+	note(g, s, before, "server.maint", what, before->down ? REST_NOTHING : REST_LEFT);
 }
 
-void server_log_admin(const struct server *s, const struct server_before *before)
+void server_log_admin(struct gateway *g, const struct server *s, const struct server_before *before)
 {
 	unsigned admin = atomic_load_explicit(&s->admin, memory_order_relaxed), changed = admin ^ before->admin;
 	bool was = (before->admin & SERVER_MAINT_ANY) != 0, is = (admin & SERVER_MAINT_ANY) != 0;
 
 	if (!was && is)
-		log_maintenance_begins(s, before, admin);
+		log_maintenance_begins(g, s, before, admin);
 	else if (was && !is)
-		log_maintenance_ends(s, before);
+		log_maintenance_ends(g, s, before);
 	else if (!is && (changed & SERVER_DRAIN) != 0 && (admin & SERVER_DRAIN) != 0)
-		note(s, before, "server.drain", "enters drain state", REST_ONLINE);
+		note(g, s, before, "server.drain", "enters drain state", REST_ONLINE);
 	else if (!is && (changed & SERVER_DRAIN) != 0)
-		note(s, before, "server.up", "is UP (leaving forced drain)", REST_NOTHING);
+		note(g, s, before, "server.up", "is UP (leaving forced drain)", REST_NOTHING);
 }
 
-void server_log_backend(const struct server *s, const struct server_before *before)
+void server_log_backend(struct gateway *g, const struct server *s, const struct server_before *before)
 {
 	struct counts c = count_usable(s->backend);
 
-	if (before->lineup > 0 && c.active == 0 && c.backup == 0)
-		log_event(LOG_LEVEL_ERROR, "backend.down", "proxy %.*s has no server available!", SLICE_ARG(s->backend->name));
+	char line[LINE_SIZE];
+
+	if (before->lineup == 0 || c.active > 0 || c.backup > 0)
+		return;
+	snprintf(line, sizeof(line), "proxy %.*s has no server available!", SLICE_ARG(s->backend->name));
+	say(g, s->backend, SEVERITY_EMERGENCY, "backend.down", line);
 }
 
-void server_log_address(const struct server *s, const struct server_address *old, const struct server_address *now)
+void server_log_address(struct gateway *g, const struct server *s, const struct server_address *old, const struct server_address *now)
 {
-	char from[SERVER_ADDRESS_SIZE], to[SERVER_ADDRESS_SIZE];
+	char from[SERVER_ADDRESS_SIZE], to[SERVER_ADDRESS_SIZE], line[LINE_SIZE];
 	unsigned from_port, to_port;
 
 	server_address_text(old, from, &from_port);
 	server_address_text(now, to, &to_port);
-	log_event(LOG_LEVEL_INFO, "server.address", "%.*s/%.*s changed its address from %s:%u to %s:%u", SLICE_ARG(s->backend->name),
-		  SLICE_ARG(s->name), from, from_port, to, to_port);
+	snprintf(line, sizeof(line), "%.*s/%.*s changed its address from %s:%u to %s:%u", SLICE_ARG(s->backend->name), SLICE_ARG(s->name), from,
+		 from_port, to, to_port);
+	say(g, s->backend, SEVERITY_NOTICE, "server.address", line);
 }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include "gateway/model/server.h"
 
+struct gateway;
+
 #define SERVER_ADDRESS_SIZE 128
 
 /* Any bit of "out for maintenance". */
@@ -22,12 +24,12 @@ struct server_before {
 	unsigned lineup;      /* usable servers of its backend */
 };
 
-/* "Server be/s1 is DOWN, <why>. 1 active and 0 backup servers left. …", as HAProxy words it: for what has changed since <before>.
- * Nothing when it does not show. */
-void server_log_state(const struct server *s, const struct server_before *before, const char *why);
-void server_log_admin(const struct server *s, const struct server_before *before);
+/* "Server be/s1 is DOWN, <why>. 1 active and 0 backup servers left. …", as HAProxy words it: for what has changed since <before>, to
+ * standard error and to the logs of the backend. Nothing when it does not show. */
+void server_log_state(struct gateway *g, const struct server *s, const struct server_before *before, const char *why);
+void server_log_admin(struct gateway *g, const struct server *s, const struct server_before *before);
 /* "proxy be has no server available!" when <s> was the last one. */
-void server_log_backend(const struct server *s, const struct server_before *before);
-void server_log_address(const struct server *s, const struct server_address *old, const struct server_address *now);
+void server_log_backend(struct gateway *g, const struct server *s, const struct server_before *before);
+void server_log_address(struct gateway *g, const struct server *s, const struct server_address *old, const struct server_address *now);
 
 #endif

@@ -17,6 +17,7 @@
 #include "gateway/model/proxy.h"
 #include "gateway/model/retire.h"
 #include "gateway/model/server_text.h"
+#include "gateway/session/cut.h"
 #include "gateway/session/worker.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
@@ -80,6 +81,19 @@ static void reline(struct gateway *g, struct server *s, const struct server_befo
 		offer_all(g, p);
 }
 
+/* "on-marked-down shutdown-sessions", "on-marked-up shutdown-backup-sessions" */
+static void cut(struct gateway *g, const struct server *s, const struct server_before *before)
+{
+	if (!before->down && is_down(s) && s->o.shutdown_on_down)
+		exchanges_cut(g, s, 'D');
+	if (before->usable || !server_usable(s) || s->o.backup || !s->o.shutdown_backup_on_up)
+		return;
+	for (const struct server *other = s->backend->backend.servers; other != NULL; other = other->next) {
+		if (other->o.backup)
+			exchanges_cut(g, other, 'U');
+	}
+}
+
 /* State or maintenance of <s> have changed. */
 static void settle(struct gateway *g, struct server *s, const struct server_before *before)
 {
@@ -90,6 +104,8 @@ static void settle(struct gateway *g, struct server *s, const struct server_befo
 	else if (is_down(s))
 		tally_add(&s->downs, 1);
 	reline(g, s, before);
+	if (runs(g))
+		cut(g, s, before);
 }
 
 /* --- slow start --- */
@@ -159,8 +175,8 @@ void server_set_state(struct gateway *g, struct server *s, enum server_state to,
 	settle(g, s, &before);
 	if (!runs(g))
 		return;
-	server_log_state(s, &before, why);
-	server_log_backend(s, &before);
+	server_log_state(g, s, &before, why);
+	server_log_backend(g, s, &before);
 }
 
 void server_set_admin(struct gateway *g, struct server *s, unsigned set, unsigned clear)
@@ -180,8 +196,8 @@ void server_set_admin(struct gateway *g, struct server *s, unsigned set, unsigne
 	settle(g, s, &before);
 	if (!runs(g))
 		return;
-	server_log_admin(s, &before);
-	server_log_backend(s, &before);
+	server_log_admin(g, s, &before);
+	server_log_backend(g, s, &before);
 }
 
 void server_set_weight(struct gateway *g, struct server *s, unsigned weight)
@@ -193,7 +209,7 @@ void server_set_weight(struct gateway *g, struct server *s, unsigned weight)
 		return;
 	reline(g, s, &before);
 	if (runs(g))
-		server_log_backend(s, &before);
+		server_log_backend(g, s, &before);
 }
 
 void server_set_maxconn(struct gateway *g, struct server *s, unsigned maxconn)
@@ -226,7 +242,7 @@ static bool address_put(struct gateway *g, struct server *s, const struct sockad
 	}
 	old = atomic_exchange_explicit(&s->address, now, memory_order_acq_rel);
 	if (runs(g) && old != NULL && now != NULL)
-		server_log_address(s, old, now);
+		server_log_address(g, s, old, now);
 	retire(g, old, free);
 	return true;
 }
