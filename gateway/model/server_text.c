@@ -104,7 +104,7 @@ static void say(struct gateway *g, const struct proxy *p, enum severity severity
 	log_event(severity > SEVERITY_ALERT ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, event, "%s", line);
 	for (unsigned i = 0; i < 2; i++) {
 		if (lists[i] != NULL)
-			log_sink_add(sink, lists[i], severity, p->log_tag, clock_wall_us(), slice_str(line));
+			log_sink_add(sink, lists[i], severity, p->log_tag, clock_wall_us(), SLICE_NONE, slice_str(line));
 	}
 }
 

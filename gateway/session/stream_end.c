@@ -40,17 +40,14 @@ static const struct format *format_of(const struct stream *s)
 	return s->x.request_line[0].len == 0 && f->error_log_format != NULL ? f->error_log_format : f->log_format;
 }
 
-/* At the end an exchange is not counted itself, as in HAProxy; a line that is written early counts it. */
 static void note_counts(struct stream *s)
 {
-	unsigned over = s->x.t.end_us != 0;
-
 	s->x.actives[0] = atomic_load_explicit(&s->x.worker->gateway->connections, memory_order_relaxed);
 	s->x.actives[1] = atomic_load_explicit(&s->x.frontend->connections, memory_order_relaxed);
 	if (s->backend_entered)
-		s->x.actives[2] = atomic_load_explicit(&s->x.backend->backend.served, memory_order_relaxed) - over;
+		s->x.actives[2] = atomic_load_explicit(&s->x.backend->backend.served, memory_order_relaxed);
 	if (s->x.server != NULL)
-		s->x.actives[3] = atomic_load_explicit(&s->x.server->served, memory_order_relaxed) - (s->place == s->x.server ? over : 0);
+		s->x.actives[3] = atomic_load_explicit(&s->x.server->served, memory_order_relaxed);
 }
 
 void stream_log(struct stream *s)
