@@ -144,12 +144,20 @@ static bool gather(struct flow *f)
 	return true;
 }
 
+static ssize_t send_pieces(const struct flow *f, int fd)
+{
+	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)&f->pieces[f->first], .msg_iovlen = f->count };
+
+	if (f->count == 1) /* spares the system reading the list */
+		return send(fd, m.msg_iov->iov_base, m.msg_iov->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 /* Writes pieces until none is left. */
 static enum flow_result drain(struct flow *f, int fd)
 {
 	while (f->count > 0) {
-		struct msghdr m = { .msg_iov = &f->pieces[f->first], .msg_iovlen = f->count };
-		ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = send_pieces(f, fd);
 
 		if (n < 0 && errno == EINTR)
 			continue;

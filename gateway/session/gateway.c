@@ -119,25 +119,31 @@ static void worker_clear(struct worker *w)
 	loop_free(&w->loop);
 }
 
-/* As many as fit into the limit of descriptors, at two for each connection. */
-static unsigned default_maxconn(void)
+/* The limit of descriptors, raised as far as we may. */
+static rlim_t descriptors(void)
 {
 	struct rlimit r;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
-		return 2000;
+		return 4096;
 	if (r.rlim_cur < r.rlim_max) {
 		r.rlim_cur = r.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &r);
 	}
-	return r.rlim_cur < 4 * SPARE_DESCRIPTORS ? SPARE_DESCRIPTORS : (unsigned)((r.rlim_cur - SPARE_DESCRIPTORS) / 2);
+	return r.rlim_cur;
+}
+
+/* As many as fit, at two descriptors for each connection. */
+static unsigned default_maxconn(rlim_t limit)
+{
+	return limit < 4 * SPARE_DESCRIPTORS ? SPARE_DESCRIPTORS : (unsigned)((limit - SPARE_DESCRIPTORS) / 2);
 }
 
 /* Whoever said nothing of its own gets the process's. */
 static void set_limits(struct config *c)
 {
 	if (c->maxconn == 0)
-		c->maxconn = default_maxconn();
+		c->maxconn = default_maxconn(descriptors());
 	for (struct proxy *p = c->proxies; p != NULL; p = p->next) {
 		if (p->maxconn == 0)
 			p->maxconn = c->maxconn;
@@ -192,9 +198,21 @@ void gateway_free(struct gateway **gateway)
 	free(g);
 }
 
+/* A maxconn that the system does not allow is refused at the start, not met at the worst moment. */
+static bool descriptors_suffice(const struct gateway *g, struct buf *messages)
+{
+	uint64_t wanted = 2 * (uint64_t)g->config->maxconn + SPARE_DESCRIPTORS, limit = descriptors();
+
+	if (wanted <= limit || g->config->maxconn <= SPARE_DESCRIPTORS)
+		return true;
+	buf_printf(messages, "[ALERT] maxconn %u needs %llu descriptors, and the limit is %llu: lower maxconn, or raise the limit (ulimit -n).\n",
+		   g->config->maxconn, (unsigned long long)wanted, (unsigned long long)limit);
+	return false;
+}
+
 bool gateway_open(struct gateway *g, struct buf *messages)
 {
-	if (!listeners_open(g, messages) || !runtime_open(g, messages))
+	if (!descriptors_suffice(g, messages) || !listeners_open(g, messages) || !runtime_open(g, messages))
 		return false;
 	server_states_begin(g);
 	server_states_load(g);
