@@ -16,6 +16,7 @@
 #include "gateway/conf/condition.h"
 #include "gateway/conf/reader.h"
 #include "gateway/conf/words.h"
+#include "gateway/expr/regex.h"
 #include "gateway/expr/var.h"
 #include "gateway/table/stick_table.h"
 
@@ -258,6 +259,7 @@ void conf_free(struct config **c)
 	}
 	rate_tables_free(*c);
 	var_names_free(&(*c)->var_names);
+	regexes_free(*c);
 	arena = (*c)->arena;
 	*c = NULL;
 	arena_free(&arena);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "gateway/conf/parse.h"
+#include "gateway/model/config.h"
 #include "gateway/session/exchange.h"
 #include "gateway/session/worker.h"
 
@@ -15,6 +16,7 @@
 #define MATCH_LIMIT 1000000
 
 struct regex {
+	struct regex *next; /* of the configuration */
 	pcre2_code *code;
 };
 
@@ -42,9 +44,17 @@ struct regex *regex_parse(struct parse *p, struct slice pattern, bool ignore_cas
 		parse_error(p, "regex '%.*s' is invalid (error=%s, erroffset=%zu)", SLICE_ARG(pattern), why, (size_t)at);
 		return NULL;
 	}
+	r->next = p->config->regexes;
+	p->config->regexes = r;
 	/* where the system allows no new machine code it is interpreted: slower, the same result */
 	(void)pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE);
 	return r;
+}
+
+void regexes_free(struct config *c)
+{
+	for (; c->regexes != NULL; c->regexes = c->regexes->next)
+		pcre2_code_free(c->regexes->code);
 }
 
 static struct regex_space *space_of(struct worker *w)
@@ -178,7 +188,7 @@ static bool replace(const struct regex *r, struct exchange *x, struct slice text
 	struct regex_match m;
 
 	while ((all || !any) && regex_find(r, x, text, at, &m)) {
-		size_t start = (size_t)(m.group[0].ptr - text.ptr);
+		size_t start = m.group[0].ptr == NULL ? 0 : (size_t)(m.group[0].ptr - text.ptr);
 		size_t end = start + m.group[0].len;
 
 		if (m.group[0].ptr == NULL || start < at)

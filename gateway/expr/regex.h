@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include "shared/base/slice.h"
 
+struct config;
 struct exchange;
 struct parse;
 struct regex;
@@ -21,8 +22,10 @@ struct regex_match {
 	struct slice group[REGEX_GROUPS];
 };
 
-/* Compiles; NULL after complaining. <groups>: \1 to \9 will be wanted. Lives as long as the process. */
+/* Compiles; NULL after complaining. <groups>: \1 to \9 will be wanted. Lives as long as the configuration. */
 struct regex *regex_parse(struct parse *p, struct slice pattern, bool ignore_case, bool groups);
+/* All of a configuration, which was not read whole or is not used any more. */
+void regexes_free(struct config *c);
 /* Whether it is found in <text> from byte <from> on; what is before that counts as context for ^ and \b. <m>: NULL, or gets the groups.
  * A worker, for its own exchange. */
 bool regex_find(const struct regex *r, struct exchange *x, struct slice text, size_t from, struct regex_match *m);

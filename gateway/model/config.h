@@ -16,6 +16,7 @@ struct format;
 struct log_target;
 struct proxy;
 struct rate_table;
+struct regex;
 struct rule_later;
 struct var_names;
 
@@ -69,6 +70,7 @@ struct config {
 	struct listener *runtime_sockets;
 	struct resolvers *resolvers;
 	struct arg_wait *args_waiting; /* tables, proxies and servers that expressions name, until expr_resolve_all() */
+	struct regex *regexes;        /* every regular expression (expr/regex.h) */
 	struct var_names *var_names;  /* every variable that the configuration names (expr/var.h) */
 	struct log_target *logs;      /* of the global section */
 	struct error_section *error_sections; /* http-errors */

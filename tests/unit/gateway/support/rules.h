@@ -87,6 +87,7 @@ static inline void rules_cleanup(struct rules *t)
 	loop_free(&t->worker.loop);
 	rate_tables_free(&t->config);
 	var_names_free(&t->config.var_names);
+	regexes_free(&t->config);
 	words_cleanup(&t->w);
 }
 
@@ -159,6 +160,13 @@ static inline struct exchange *rules_exchange(struct rules *t, size_t limit)
 	http_head_init(&t->x.request, t->fields[0], RULES_FIELDS);
 	http_head_init(&t->x.response, t->fields[1], RULES_FIELDS);
 	return &t->x;
+}
+
+/* Uses up the exchange's arena. */
+static inline void rules_exhaust(struct rules *t)
+{
+	while (arena_alloc(t->x.arena, 1) != NULL)
+		;
 }
 
 /* A head in t->heads: lines without their CRLF, parted by '|'. */
