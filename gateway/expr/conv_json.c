@@ -211,10 +211,10 @@ static bool enter_element(struct slice *s, uint64_t index)
 	return true;
 }
 
-/* The character of "\u00e4" at the start of <s>, taken off; two such pieces for what is beyond FFFF. */
-static bool take_unicode(struct slice *s, uint32_t *out)
+/* "\u00e4" at the start of <s> as a number, taken off. */
+static bool take_unit(struct slice *s, uint32_t *out)
 {
-	uint32_t c = 0, low;
+	uint32_t c = 0;
 
 	if (s->len < 6 || s->ptr[0] != '\\' || s->ptr[1] != 'u')
 		return false;
@@ -226,13 +226,23 @@ static bool take_unicode(struct slice *s, uint32_t *out)
 		c = c << 4 | (unsigned)digit;
 	}
 	*s = slice_sub(*s, 6, s->len);
-	if (c >= 0xD800 && c <= 0xDBFF && take_unicode(s, &low)) {
-		if (low < 0xDC00 || low > 0xDFFF)
-			return false;
-		c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
-	}
 	*out = c;
-	return c < 0xD800 || c > 0xDFFF;
+	return true;
+}
+
+/* The character of such an escape; of two for what is beyond FFFF (RFC 8259, 7). */
+static bool take_unicode(struct slice *s, uint32_t *out)
+{
+	uint32_t low;
+
+	if (!take_unit(s, out))
+		return false;
+	if (*out < 0xD800 || *out > 0xDFFF)
+		return true;
+	if (*out > 0xDBFF || !take_unit(s, &low) || low < 0xDC00 || low > 0xDFFF)
+		return false;
+	*out = 0x10000 + ((*out - 0xD800) << 10) + (low - 0xDC00);
+	return true;
 }
 
 static void add_utf8(struct buf *out, uint32_t c)
@@ -272,7 +282,9 @@ static bool set_unescaped(struct exchange *x, struct sample *s, struct slice in)
 		in = slice_sub(in, plain, in.len);
 		if (in.len == 0)
 			break;
-		if (take_unicode(&in, &c)) {
+		if (in.len > 1 && in.ptr[1] == 'u') {
+			if (!take_unicode(&in, &c))
+				return false;
 			add_utf8(&out, c);
 			continue;
 		}

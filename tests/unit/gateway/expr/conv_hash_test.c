@@ -7,22 +7,6 @@
 
 #include "tests/unit/gateway/support/exprs.h"
 
-static int begin(void **state)
-{
-	static struct rules t;
-
-	rules_setup(&t);
-	rules_get(&t, "/");
-	*state = &t;
-	return 0;
-}
-
-static int end(void **state)
-{
-	rules_cleanup(*state);
-	return 0;
-}
-
 static void short_hashes(void **state)
 {
 	static const struct expr_case cases[] = {
@@ -119,11 +103,11 @@ static void secrets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(short_hashes, begin, end),
-		cmocka_unit_test_setup_teardown(other_types, begin, end),
-		cmocka_unit_test_setup_teardown(long_hashes, begin, end),
-		cmocka_unit_test_setup_teardown(digests, begin, end),
-		cmocka_unit_test_setup_teardown(secrets, begin, end),
+		EXPRS_TEST(short_hashes),
+		EXPRS_TEST(other_types),
+		EXPRS_TEST(long_hashes),
+		EXPRS_TEST(digests),
+		EXPRS_TEST(secrets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

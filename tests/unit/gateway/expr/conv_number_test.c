@@ -7,22 +7,6 @@
 
 #include "tests/unit/gateway/support/exprs.h"
 
-static int begin(void **state)
-{
-	static struct rules t;
-
-	rules_setup(&t);
-	rules_get(&t, "/");
-	*state = &t;
-	return 0;
-}
-
-static int end(void **state)
-{
-	rules_cleanup(*state);
-	return 0;
-}
-
 static void arithmetic(void **state)
 {
 	static const struct expr_case cases[] = {
@@ -135,11 +119,11 @@ static void masks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(arithmetic, begin, end),
-		cmocka_unit_test_setup_teardown(limits, begin, end),
-		cmocka_unit_test_setup_teardown(bits_and_truth, begin, end),
-		cmocka_unit_test_setup_teardown(operands, begin, end),
-		cmocka_unit_test_setup_teardown(masks, begin, end),
+		EXPRS_TEST(arithmetic),
+		EXPRS_TEST(limits),
+		EXPRS_TEST(bits_and_truth),
+		EXPRS_TEST(operands),
+		EXPRS_TEST(masks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

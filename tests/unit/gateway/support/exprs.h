@@ -10,6 +10,27 @@ struct expr_case {
 	const char *yields; /* "integer 5", "string ab", "boolean 1", "address 192.0.2.1", "binary 00ff", "method GET"; "" for no value */
 };
 
+/* Setup and teardown of a test: *state is a struct rules with the request "GET /". */
+static inline int exprs_begin(void **state)
+{
+	struct rules *t = calloc(1, sizeof(*t));
+
+	assert_non_null(t);
+	rules_setup(t);
+	rules_get(t, "/");
+	*state = t;
+	return 0;
+}
+
+static inline int exprs_end(void **state)
+{
+	rules_cleanup(*state);
+	free(*state);
+	return 0;
+}
+
+#define EXPRS_TEST(function) cmocka_unit_test_setup_teardown(function, exprs_begin, exprs_end)
+
 static inline void exprs_write(const struct sample *s, struct exchange *x, struct buf *out)
 {
 	buf_printf(out, "%s ", sample_type_name(s->type));
