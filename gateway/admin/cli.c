@@ -116,9 +116,14 @@ static bool read_more(struct cli *c)
 	return false;
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
 static bool has_payload(struct slice line)
 {
-	return line.len >= 2 && memcmp(line.ptr + line.len - 2, "<<", 2) == 0 && (line.len == 2 || strchr(" \t", line.ptr[line.len - 3]) != NULL);
+	return line.len >= 2 && memcmp(line.ptr + line.len - 2, "<<", 2) == 0 && (line.len == 2 || is_blank(line.ptr[line.len - 3]));
 }
 
 /* The payload goes to the next empty line. False: that has not come yet. */
@@ -189,13 +194,13 @@ static void split_words(struct cli *c)
 
 	c->count = 0;
 	for (;;) {
-		while (at < end && (*at == ' ' || *at == '\t'))
+		while (at < end && is_blank(*at))
 			at++;
 		if (at == end || *at == ';')
 			break;
 		to = at;
 		c->words[c->count].ptr = to;
-		for (; at < end && strchr(" \t;", *at) == NULL; at++) {
+		for (; at < end && !is_blank(*at) && *at != ';'; at++) {
 			if (*at == '\\' && at + 1 < end)
 				at++;
 			*to++ = *at;
