@@ -55,6 +55,7 @@ const struct metric_kind process_metrics[] = {
 
 const struct metric_kind object_metrics[] = {
 	VALUE(STAT_QCUR, B | S, GAUGE, "current_queue", "Requests that wait for a server now"),
+	VALUE(STAT_QMAX, B | S, GAUGE, "max_queue", "Most requests that waited at one time"),
 	VALUE(STAT_SCUR, ALL, GAUGE, "current_sessions", "Sessions now: connections of a frontend, exchanges of a backend or server"),
 	VALUE(STAT_SMAX, ALL, GAUGE, "max_sessions", "Most sessions at one time"),
 	VALUE(STAT_SLIM, ALL, GAUGE, "limit_sessions", "Most sessions that are allowed (maxconn, fullconn)"),

@@ -89,14 +89,31 @@ static void add_head(struct buf *out, const char *prefix, const char *scope, con
 	buf_printf(out, "# HELP %s_%s_%s %s\n# TYPE %s_%s_%s %s\n", prefix, scope, name, help, prefix, scope, name, type);
 }
 
+static void add_words(struct buf *out, const char *a, const char *b, const char *c)
+{
+	buf_add_str(out, a);
+	buf_add_str(out, b);
+	buf_add_str(out, c);
+}
+
+static void add_value(struct buf *out, int64_t n)
+{
+	buf_add_str(out, "} ");
+	buf_add_i64(out, n);
+	buf_add_char(out, '\n');
+}
+
 /* What a sample begins with: `haproxy_server_status{proxy="be",server="s1"`. */
 static void add_name(struct buf *out, const char *prefix, const struct scope *scope, const char *name, const char *suffix,
 		     const struct stat_row *row)
 {
-	buf_printf(out, "%s_%s_%s%s{proxy=\"", prefix, scope->prefix, name, suffix);
+	const char *const words[] = { prefix, "_", scope->prefix, "_", name, suffix, "{proxy=\"" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		buf_add_str(out, words[i]);
 	add_label_value(out, row->proxy->name);
 	if (scope->label != NULL) {
-		buf_printf(out, "\",%s=\"", scope->label);
+		add_words(out, "\",", scope->label, "=\"");
 		add_label_value(out, row->server != NULL ? row->server->name : row->values[STAT_SVNAME].text);
 	}
 	buf_add_char(out, '"');
@@ -106,9 +123,11 @@ static void add_sample(struct buf *out, const struct scope *scope, const struct 
 		       const char *value, int64_t n)
 {
 	add_name(out, "haproxy", scope, k->name, "", row);
-	if (label != NULL)
-		buf_printf(out, ",%s=\"%s\"", label, value);
-	buf_printf(out, "} %lld\n", (long long)n);
+	if (label != NULL) {
+		add_words(out, ",", label, "=\"");
+		add_words(out, value, "\"", "");
+	}
+	add_value(out, n);
 }
 
 /* ---- samples with states ---- */
@@ -240,15 +259,17 @@ static void add_histogram(const struct gateway *g, struct buf *out, const struct
 
 	for (unsigned i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
 		add_name(out, "gateway", scope, h->name, "_bucket", row);
-		buf_printf(out, ",le=\"%s\"} %llu\n", bounds[i].text, (unsigned long long)total_below(&t, h->field, bounds[i].us));
+		add_words(out, ",le=\"", bounds[i].text, "\"");
+		add_value(out, (int64_t)total_below(&t, h->field, bounds[i].us));
 	}
 	all = total_below(&t, h->field, INT64_MAX);
 	add_name(out, "gateway", scope, h->name, "_bucket", row);
-	buf_printf(out, ",le=\"+Inf\"} %llu\n", (unsigned long long)all);
+	buf_add_str(out, ",le=\"+Inf\"");
+	add_value(out, (int64_t)all);
 	add_name(out, "gateway", scope, h->name, "_sum", row);
 	buf_printf(out, "} %llu.%06u\n", (unsigned long long)(sum_us / 1000000), (unsigned)(sum_us % 1000000));
 	add_name(out, "gateway", scope, h->name, "_count", row);
-	buf_printf(out, "} %llu\n", (unsigned long long)all);
+	add_value(out, (int64_t)all);
 }
 
 /* ---- the process ---- */
@@ -334,8 +355,13 @@ static bool add_next(struct metrics *m)
 	size_t before = m->out.len, head;
 	struct stat_row row;
 
-	if (is_histogram(m) ? !stat_step(&m->walk, &row) : !stat_next(&m->walk, &row))
+	if (!stat_step(&m->walk, &row))
 		return false;
+	if (!is_histogram(m)) {
+		row.one = true;
+		row.only = m->kind->field;
+		stat_fill(m->gateway, &row);
+	}
 	if (!m->headed)
 		write_head(m);
 	head = m->out.len;

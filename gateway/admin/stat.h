@@ -43,6 +43,8 @@ struct stat_row {
 	struct listener *listener; /* NULL unless it is one */
 	struct server *server;     /* NULL unless it is one */
 	unsigned id;               /* of the listener or server, else 0 */
+	bool one;                  /* only the value <only> is wanted; of the responses' classes the first stands for all */
+	enum stat_field only;
 	struct value values[STAT_COUNT];
 	struct health_view health; /* of a server */
 	char name[24], status[40], check[16], address[160]; /* what some of the texts are in */

@@ -16,10 +16,22 @@
 #include "gateway/session/worker.h"
 #include "shared/base/clock.h"
 
-static void set(struct stat_row *row, enum stat_field field, uint64_t n)
+static bool wants(const struct stat_row *row, enum stat_field field)
+{
+	return !row->one || row->only == field;
+}
+
+static void set_number(struct stat_row *row, enum stat_field field, uint64_t n)
 {
 	row->values[field] = value_number(stat_kinds[field].type, (int64_t)n);
 }
+
+/* <n> is worked out only when it is wanted: adding up the workers is what costs. */
+#define SET(row, field, n) \
+	do { \
+		if (wants(row, field)) \
+			set_number(row, field, n); \
+	} while (0)
 
 static void set_text(struct stat_row *row, enum stat_field field, const char *text)
 {
@@ -37,7 +49,7 @@ static void set_address(struct stat_row *row, const struct server_address *a)
 	char text[SERVER_ADDRESS_SIZE];
 	unsigned port;
 
-	if (a == NULL)
+	if (a == NULL || !wants(row, STAT_ADDR))
 		return;
 	server_address_text(a, text, &port);
 	if (a->sa.ss_family == AF_INET6)
@@ -54,27 +66,26 @@ static void set_address(struct stat_row *row, const struct server_address *a)
 static void set_common(struct stat_row *row, const struct total *t)
 {
 	row->values[STAT_PXNAME] = value_text(row->proxy->name);
-	set(row, STAT_PID, 1);
-	set(row, STAT_IID, row->proxy->id);
-	set(row, STAT_SID, row->id);
-	set(row, STAT_TYPE, row->object);
+	SET(row, STAT_PID, 1);
+	SET(row, STAT_IID, row->proxy->id);
+	SET(row, STAT_SID, row->id);
+	SET(row, STAT_TYPE, row->object);
 	set_text(row, STAT_MODE, "http");
-	set(row, STAT_STOT, TOTAL(t, sessions));
-	set(row, STAT_BIN, TOTAL(t, bytes_in));
-	set(row, STAT_BOUT, TOTAL(t, bytes_out));
-	set(row, STAT_DRESP, TOTAL(t, denied_responses));
-	set(row, STAT_WREW, TOTAL(t, failed_rewrites));
+	SET(row, STAT_STOT, TOTAL(t, sessions));
+	SET(row, STAT_BIN, TOTAL(t, bytes_in));
+	SET(row, STAT_BOUT, TOTAL(t, bytes_out));
+	SET(row, STAT_DRESP, TOTAL(t, denied_responses));
+	SET(row, STAT_WREW, TOTAL(t, failed_rewrites));
 }
 
 static void set_statuses(struct stat_row *row, const struct total *t)
 {
-	set(row, STAT_HRSP_1XX, TOTAL(t, status[1]));
-	set(row, STAT_HRSP_2XX, TOTAL(t, status[2]));
-	set(row, STAT_HRSP_3XX, TOTAL(t, status[3]));
-	set(row, STAT_HRSP_4XX, TOTAL(t, status[4]));
-	set(row, STAT_HRSP_5XX, TOTAL(t, status[5]));
-	set(row, STAT_HRSP_OTHER, TOTAL(t, status[0]));
-	set(row, STAT_REQ_TOT, TOTAL(t, requests));
+	if (wants(row, STAT_HRSP_1XX)) {
+		for (unsigned i = 1; i <= 5; i++)
+			set_number(row, STAT_HRSP_1XX + i - 1, TOTAL(t, status[i]));
+		set_number(row, STAT_HRSP_OTHER, TOTAL(t, status[0]));
+	}
+	SET(row, STAT_REQ_TOT, TOTAL(t, requests));
 }
 
 /* Nothing is compressed or cached here. */
@@ -83,15 +94,15 @@ static void set_nothing_done(struct stat_row *row)
 	static const enum stat_field fields[] = { STAT_COMP_IN, STAT_COMP_OUT, STAT_COMP_BYP, STAT_COMP_RSP, STAT_CACHE_LOOKUPS, STAT_CACHE_HITS };
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		set(row, fields[i], 0);
+		SET(row, fields[i], 0);
 }
 
 static void set_listening(struct stat_row *row, const struct total *t)
 {
-	set(row, STAT_DREQ, TOTAL(t, denied_requests));
-	set(row, STAT_EREQ, TOTAL(t, bad_requests));
-	set(row, STAT_DCON, TOTAL(t, denied_connections));
-	set(row, STAT_DSES, TOTAL(t, denied_sessions));
+	SET(row, STAT_DREQ, TOTAL(t, denied_requests));
+	SET(row, STAT_EREQ, TOTAL(t, bad_requests));
+	SET(row, STAT_DCON, TOTAL(t, denied_connections));
+	SET(row, STAT_DSES, TOTAL(t, denied_sessions));
 }
 
 /* In milliseconds. */
@@ -103,27 +114,26 @@ static uint64_t average(uint64_t sum_us, uint64_t count)
 /* Backends and servers. */
 static void set_sending(struct stat_row *row, const struct total *t)
 {
-	uint64_t count = TOTAL(t, times_n);
 	int64_t now_ms = clock_mono_us() / 1000;
 
-	set(row, STAT_ECON, TOTAL(t, failed_connects));
-	set(row, STAT_ERESP, TOTAL(t, bad_responses));
-	set(row, STAT_WRETR, TOTAL(t, retries));
-	set(row, STAT_WREDIS, TOTAL(t, redispatches));
-	set(row, STAT_LBTOT, TOTAL(t, chosen));
-	set(row, STAT_RATE, TOTAL_RATE(t, session_rate, now_ms));
-	set(row, STAT_RATE_MAX, TOTAL_RATE_MOST(t, session_rate));
-	set(row, STAT_CLI_ABRT, TOTAL(t, client_aborts));
-	set(row, STAT_SRV_ABRT, TOTAL(t, server_aborts));
-	set(row, STAT_CONNECT, TOTAL(t, connects));
-	set(row, STAT_REUSE, TOTAL(t, reuses));
-	row->values[STAT_LASTSESS] = value_number(VALUE_S32, total_idle_s(t, now_ms));
-	set(row, STAT_QTIME, average(TOTAL(t, queue_us), count));
-	set(row, STAT_CTIME, average(TOTAL(t, connect_us), count));
-	set(row, STAT_RTIME, average(TOTAL(t, response_us), count));
-	set(row, STAT_TTIME, average(TOTAL(t, total_us), count));
-	set(row, STAT_RTIME_MAX, (uint64_t)total_longest_us(t, offsetof(struct tally, response)) / 1000);
-	set(row, STAT_TTIME_MAX, (uint64_t)total_longest_us(t, offsetof(struct tally, total)) / 1000);
+	SET(row, STAT_ECON, TOTAL(t, failed_connects));
+	SET(row, STAT_ERESP, TOTAL(t, bad_responses));
+	SET(row, STAT_WRETR, TOTAL(t, retries));
+	SET(row, STAT_WREDIS, TOTAL(t, redispatches));
+	SET(row, STAT_LBTOT, TOTAL(t, chosen));
+	SET(row, STAT_RATE, TOTAL_RATE(t, session_rate, now_ms));
+	SET(row, STAT_RATE_MAX, TOTAL_RATE_MOST(t, session_rate));
+	SET(row, STAT_CLI_ABRT, TOTAL(t, client_aborts));
+	SET(row, STAT_SRV_ABRT, TOTAL(t, server_aborts));
+	SET(row, STAT_CONNECT, TOTAL(t, connects));
+	SET(row, STAT_REUSE, TOTAL(t, reuses));
+	SET(row, STAT_LASTSESS, (uint64_t)total_idle_s(t, now_ms));
+	SET(row, STAT_QTIME, average(TOTAL(t, queue_us), TOTAL(t, times_n)));
+	SET(row, STAT_CTIME, average(TOTAL(t, connect_us), TOTAL(t, times_n)));
+	SET(row, STAT_RTIME, average(TOTAL(t, response_us), TOTAL(t, times_n)));
+	SET(row, STAT_TTIME, average(TOTAL(t, total_us), TOTAL(t, times_n)));
+	SET(row, STAT_RTIME_MAX, (uint64_t)total_longest_us(t, offsetof(struct tally, response)) / 1000);
+	SET(row, STAT_TTIME_MAX, (uint64_t)total_longest_us(t, offsetof(struct tally, total)) / 1000);
 }
 
 /* ---- the four kinds ---- */
@@ -152,17 +162,17 @@ static void fill_frontend(const struct gateway *g, struct stat_row *row)
 	set_nothing_done(row);
 	set_text(row, STAT_SVNAME, "FRONTEND");
 	set_text(row, STAT_STATUS, atomic_load(&g->stopping) ? "STOP" : frontend_status(p));
-	set(row, STAT_SCUR, now_of(&p->connections));
-	set(row, STAT_SMAX, now_of(&p->connections_most));
-	set(row, STAT_SLIM, now_of(&p->maxconn));
-	set(row, STAT_RATE, TOTAL_RATE(&t, session_rate, now_ms));
-	set(row, STAT_RATE_LIM, 0);
-	set(row, STAT_RATE_MAX, TOTAL_RATE_MOST(&t, session_rate));
-	set(row, STAT_REQ_RATE, TOTAL_RATE(&t, request_rate, now_ms));
-	set(row, STAT_REQ_RATE_MAX, TOTAL_RATE_MOST(&t, request_rate));
-	set(row, STAT_CONN_RATE, TOTAL_RATE(&t, connection_rate, now_ms));
-	set(row, STAT_CONN_RATE_MAX, TOTAL_RATE_MOST(&t, connection_rate));
-	set(row, STAT_CONN_TOT, TOTAL(&t, sessions));
+	SET(row, STAT_SCUR, now_of(&p->connections));
+	SET(row, STAT_SMAX, now_of(&p->connections_most));
+	SET(row, STAT_SLIM, now_of(&p->maxconn));
+	SET(row, STAT_RATE, TOTAL_RATE(&t, session_rate, now_ms));
+	SET(row, STAT_RATE_LIM, 0);
+	SET(row, STAT_RATE_MAX, TOTAL_RATE_MOST(&t, session_rate));
+	SET(row, STAT_REQ_RATE, TOTAL_RATE(&t, request_rate, now_ms));
+	SET(row, STAT_REQ_RATE_MAX, TOTAL_RATE_MOST(&t, request_rate));
+	SET(row, STAT_CONN_RATE, TOTAL_RATE(&t, connection_rate, now_ms));
+	SET(row, STAT_CONN_RATE_MAX, TOTAL_RATE_MOST(&t, connection_rate));
+	SET(row, STAT_CONN_TOT, TOTAL(&t, sessions));
 }
 
 static void fill_listener(const struct gateway *g, struct stat_row *row)
@@ -178,7 +188,7 @@ static void fill_listener(const struct gateway *g, struct stat_row *row)
 		row->values[STAT_SVNAME] = value_text(l->name);
 	else
 		set_text(row, STAT_SVNAME, row->name);
-	set(row, STAT_SLIM, l->maxconn);
+	SET(row, STAT_SLIM, l->maxconn);
 	set_text(row, STAT_STATUS, atomic_load(&row->proxy->status) == PROXY_RUNNING && !atomic_load(&g->stopping) ? "OPEN" : "WAITING");
 	set_address(row, &a);
 }
@@ -199,35 +209,38 @@ static void set_checks(struct stat_row *row, const struct server *s, int64_t sin
 	const struct health_view *v = &row->health;
 	uint64_t down_ms = tally_get(&s->down_ms);
 
+	if (s->health == NULL || (row->one && (row->only < STAT_CHKFAIL || row->only > STAT_CHECK_HEALTH)))
+		return;
+	health_view(s, &row->health);
 	if (!v->enabled)
 		return;
 	snprintf(row->check, sizeof(row->check), "%s%s", v->running ? "* " : "", v->code);
 	set_text(row, STAT_CHECK_STATUS, row->check);
-	set(row, STAT_CHKFAIL, tally_get(&s->check_failures));
-	set(row, STAT_CHKDOWN, tally_get(&s->downs));
-	set(row, STAT_DOWNTIME, (down_ms + (is_down(s) ? (uint64_t)since_ms : 0)) / 1000);
+	SET(row, STAT_CHKFAIL, tally_get(&s->check_failures));
+	SET(row, STAT_CHKDOWN, tally_get(&s->downs));
+	SET(row, STAT_DOWNTIME, (down_ms + (is_down(s) ? (uint64_t)since_ms : 0)) / 1000);
 	if (v->status > 0)
-		set(row, STAT_CHECK_CODE, (uint64_t)v->status);
+		SET(row, STAT_CHECK_CODE, (uint64_t)v->status);
 	if (v->duration_ms >= 0)
-		set(row, STAT_CHECK_DURATION, (uint64_t)v->duration_ms);
+		SET(row, STAT_CHECK_DURATION, (uint64_t)v->duration_ms);
 	set_text(row, STAT_CHECK_DESC, v->text);
 	set_text(row, STAT_LAST_CHK, v->info);
-	set(row, STAT_CHECK_RISE, v->rise);
-	set(row, STAT_CHECK_FALL, v->fall);
-	set(row, STAT_CHECK_HEALTH, v->health);
+	SET(row, STAT_CHECK_RISE, v->rise);
+	SET(row, STAT_CHECK_FALL, v->fall);
+	SET(row, STAT_CHECK_HEALTH, v->health);
 }
 
 static void set_connections(struct stat_row *row, const struct server *s)
 {
 	unsigned idle = now_of(&s->idle), all = now_of(&s->connections), used = all > idle ? all - idle : 0;
 
-	set(row, STAT_SRV_ICUR, idle);
-	set(row, STAT_IDLE_CONN_CUR, 0);
-	set(row, STAT_SAFE_CONN_CUR, idle);
-	set(row, STAT_USED_CONN_CUR, used);
-	set(row, STAT_NEED_CONN_EST, used);
+	SET(row, STAT_SRV_ICUR, idle);
+	SET(row, STAT_IDLE_CONN_CUR, 0);
+	SET(row, STAT_SAFE_CONN_CUR, idle);
+	SET(row, STAT_USED_CONN_CUR, used);
+	SET(row, STAT_NEED_CONN_EST, used);
 	if (s->o.pool_max_conn >= 0)
-		set(row, STAT_SRC_ILIM, (uint64_t)s->o.pool_max_conn);
+		SET(row, STAT_SRC_ILIM, (uint64_t)s->o.pool_max_conn);
 }
 
 static void fill_server(const struct gateway *g, struct stat_row *row)
@@ -241,25 +254,25 @@ static void fill_server(const struct gateway *g, struct stat_row *row)
 	set_statuses(row, &t);
 	set_sending(row, &t);
 	row->values[STAT_SVNAME] = value_text(s->name);
-	set(row, STAT_QCUR, now_of(&s->queued));
-	set(row, STAT_QMAX, now_of(&s->queued_most));
-	set(row, STAT_SCUR, now_of(&s->served));
-	set(row, STAT_SMAX, now_of(&s->served_most));
+	SET(row, STAT_QCUR, now_of(&s->queued));
+	SET(row, STAT_QMAX, now_of(&s->queued_most));
+	SET(row, STAT_SCUR, now_of(&s->served));
+	SET(row, STAT_SMAX, now_of(&s->served_most));
 	if (now_of(&s->maxconn) > 0)
-		set(row, STAT_SLIM, now_of(&s->maxconn));
-	snprintf(row->status, sizeof(row->status), "%s", server_status_text(s, space));
-	set_text(row, STAT_STATUS, row->status);
-	set(row, STAT_WEIGHT, weight_of(s));
-	set(row, STAT_UWEIGHT, now_of(&s->weight));
-	set(row, STAT_ACT, !s->o.backup);
-	set(row, STAT_BCK, s->o.backup);
-	set(row, STAT_LASTCHG, since_ms > 0 ? (uint64_t)since_ms / 1000 : 0);
+		SET(row, STAT_SLIM, now_of(&s->maxconn));
+	if (wants(row, STAT_STATUS)) {
+		snprintf(row->status, sizeof(row->status), "%s", server_status_text(s, space));
+		set_text(row, STAT_STATUS, row->status);
+	}
+	SET(row, STAT_WEIGHT, weight_of(s));
+	SET(row, STAT_UWEIGHT, now_of(&s->weight));
+	SET(row, STAT_ACT, !s->o.backup);
+	SET(row, STAT_BCK, s->o.backup);
+	SET(row, STAT_LASTCHG, since_ms > 0 ? (uint64_t)since_ms / 1000 : 0);
 	if (s->o.maxqueue > 0)
-		set(row, STAT_QLIMIT, s->o.maxqueue);
+		SET(row, STAT_QLIMIT, s->o.maxqueue);
 	if (atomic_load_explicit(&s->state, memory_order_relaxed) == SERVER_STARTING && !is_down(s))
-		set(row, STAT_THROTTLE, now_of(&s->slow_percent));
-	if (s->health != NULL)
-		health_view(s, &row->health);
+		SET(row, STAT_THROTTLE, now_of(&s->slow_percent));
 	set_checks(row, s, since_ms);
 	set_connections(row, s);
 	set_address(row, atomic_load_explicit(&s->address, memory_order_acquire));
@@ -296,12 +309,12 @@ static void sum_servers(struct stat_row *row)
 			break;
 	}
 	set_text(row, STAT_STATUS, b->servers == NULL || active + backup > 0 ? "UP" : "DOWN");
-	set(row, STAT_WEIGHT, weight);
-	set(row, STAT_UWEIGHT, user_weight);
-	set(row, STAT_ACT, active);
-	set(row, STAT_BCK, backup);
-	set(row, STAT_QCUR, queue_length(row->proxy));
-	set(row, STAT_QMAX, now_of(&b->queued_most));
+	SET(row, STAT_WEIGHT, weight);
+	SET(row, STAT_UWEIGHT, user_weight);
+	SET(row, STAT_ACT, active);
+	SET(row, STAT_BCK, backup);
+	SET(row, STAT_QCUR, queue_length(row->proxy));
+	SET(row, STAT_QMAX, now_of(&b->queued_most));
 }
 
 static void fill_backend(const struct gateway *g, struct stat_row *row)
@@ -316,11 +329,11 @@ static void fill_backend(const struct gateway *g, struct stat_row *row)
 	set_nothing_done(row);
 	sum_servers(row);
 	set_text(row, STAT_SVNAME, "BACKEND");
-	set(row, STAT_SCUR, now_of(&b->served));
-	set(row, STAT_SMAX, now_of(&b->served_most));
-	set(row, STAT_SLIM, b->fullconn);
-	set(row, STAT_DREQ, TOTAL(&t, denied_requests));
-	set(row, STAT_LASTCHG, since_ms > 0 ? (uint64_t)since_ms / 1000 : 0);
+	SET(row, STAT_SCUR, now_of(&b->served));
+	SET(row, STAT_SMAX, now_of(&b->served_most));
+	SET(row, STAT_SLIM, b->fullconn);
+	SET(row, STAT_DREQ, TOTAL(&t, denied_requests));
+	SET(row, STAT_LASTCHG, since_ms > 0 ? (uint64_t)since_ms / 1000 : 0);
 	set_text(row, STAT_ALGO, algorithm(b->balance.kind));
 }
 
