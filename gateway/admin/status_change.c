@@ -4,12 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/admin/gather.h"
 #include "gateway/health/health.h"
 #include "gateway/loop/container.h"
 #include "gateway/model/server_text.h"
 #include "gateway/model/state.h"
-#include "gateway/session/stream.h"
+#include "gateway/session/cut.h"
 #include "gateway/session/worker.h"
 
 struct status_change {
@@ -67,24 +66,6 @@ bool status_action_of(struct slice word, enum status_action *out)
 
 /* ---- on the first worker ---- */
 
-/* @thread: the worker's. */
-static void cut_sessions(struct worker *w, const struct gather_job *job, struct buf *out)
-{
-	struct client *next;
-
-	(void)out;
-	for (struct client *c = w->first_client; c != NULL; c = next) {
-		next = c->next;
-		if (c->state == CLIENT_BUSY && c->stream->x.server == job->what)
-			stream_abort(c->stream);
-	}
-}
-
-static void sessions_cut(struct gather *g, const struct gather_job *job)
-{
-	(void)g, (void)job; /* nobody waits for it */
-}
-
 /* What ends its maintenance, and what its draining: false: it was not in it. */
 static bool end_admin(struct gateway *g, struct server *s, unsigned bits)
 {
@@ -123,7 +104,8 @@ static bool apply(struct gateway *g, struct server *s, enum status_action action
 	case STATUS_CHECKS_DOWN:
 		return health_force(g, s, SERVER_DOWN);
 	case STATUS_SHUTDOWN:
-		return gather_start(g, &(struct gather_job){ .visit = cut_sessions, .done = sessions_cut, .what = s }) != NULL;
+		exchanges_cut(g, s, 'K');
+		return true;
 	case STATUS_ENABLE:
 		return end_admin(g, s, MAINT_BY_HAND);
 	case STATUS_DISABLE:
