@@ -34,7 +34,7 @@ static void what_is_wrong_is_named(void **state)
 		{ RULES_REQUEST, "set-heade a b", "'http-request' has no action 'set-heade'; did you mean 'set-header'?" },
 		{ RULES_REQUEST, "set-va(txn.a) int(1)", "did you mean 'set-var'?" },
 		{ RULES_REQUEST, "colourless", "'http-request' has no action 'colourless'" },
-		{ RULES_REQUEST, "auth realm x", "'http-request auth' is an action of HAProxy that is not supported yet" },
+		{ RULES_REQUEST, "early-hint Link x", "'http-request early-hint' is an action of HAProxy that is not supported yet" },
 		{ RULES_REQUEST, "set-map(a.map) a b", "not supported yet" },
 		{ RULES_REQUEST, "cache-use c", "not supported yet" },
 		{ RULES_REQUEST, "sc-inc-gpc(0,1)", "not supported yet" },
