@@ -37,6 +37,7 @@ void flow_init(struct flow *f, struct buffer *in, const struct http_frame *frame
 	f->to_nowhere = false;
 	f->kept = true;
 	f->keep = false;
+	f->limit = 0;
 	f->start = in->begin;
 	f->written = 0;
 	start(f, head);
@@ -119,15 +120,17 @@ static size_t decode(struct flow *f, struct slice *spans, unsigned *count)
 	return total;
 }
 
-/* Lays the next pieces out. False when the body is bad. */
-static bool gather(struct flow *f)
+/* Lays the next pieces out. FLOW_DONE, FLOW_BAD or FLOW_LARGE. */
+static enum flow_result gather(struct flow *f)
 {
 	struct slice spans[FLOW_SPANS];
 	unsigned count;
 	size_t total = decode(f, spans, &count);
 
 	if (total == SIZE_MAX)
-		return false;
+		return FLOW_BAD;
+	if (f->limit > 0 && f->payload > f->limit)
+		return FLOW_LARGE;
 	if (f->to_nowhere)
 		count = 0;
 	else if (f->to_chunks && total > 0)
@@ -141,7 +144,7 @@ static bool gather(struct flow *f)
 			add_piece(f, "0\r\n\r\n", 5);
 	}
 	f->finished = f->ended;
-	return true;
+	return FLOW_DONE;
 }
 
 static ssize_t send_pieces(const struct flow *f, int fd)
@@ -183,10 +186,12 @@ enum flow_result flow_run(struct flow *f, int fd)
 	for (;;) {
 		/* A head that waits alone takes the body's beginning along. */
 		bool head_only = f->count == 1 && f->pieces[f->first].iov_base == (const void *)f->head.ptr;
-		enum flow_result r;
+		enum flow_result r = FLOW_DONE;
 
-		if ((f->count == 0 || head_only) && !f->finished && !gather(f))
-			return FLOW_BAD;
+		if ((f->count == 0 || head_only) && !f->finished)
+			r = gather(f);
+		if (r != FLOW_DONE)
+			return r;
 		r = drain(f, fd);
 		if (r != FLOW_DONE)
 			return r;

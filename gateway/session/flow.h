@@ -38,6 +38,7 @@ enum flow_result {
 	FLOW_INPUT,   /* more input is needed */
 	FLOW_BLOCKED, /* the receiver takes no more now */
 	FLOW_BAD,     /* the body is not well-formed: flow->body.error */
+	FLOW_LARGE,   /* its payload is above flow->limit: what is above it was not written */
 	FLOW_BROKEN,  /* writing failed: the receiver is gone */
 };
 
@@ -55,6 +56,7 @@ struct flow {
 	bool starved;            /* the decoder can do nothing without more input */
 	bool kept;               /* every byte since the start is still in the buffer */
 	bool keep;               /* do not drop what was written: a retry may need it */
+	uint64_t limit;          /* most bytes of payload; 0: as many as come. Set behind flow_init() */
 	size_t start;            /* where the body begins in the buffer */
 	size_t at;               /* up to here the buffer was decoded */
 	struct slice head;       /* written first */

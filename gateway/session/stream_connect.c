@@ -67,6 +67,7 @@ static bool write_request(struct stream *s)
 	if (len == 0)
 		return false;
 	flow_init(&s->up_flow, &s->client->in, &s->x.request_frame, slice_of(s->up_head, len), s->x.request_frame.kind == BODY_CHUNKED);
+	s->up_flow.limit = s->x.body_limit;
 	s->up_flow.keep = true; /* until the response's head is there: it may have to be sent again */
 	return true;
 }
@@ -257,7 +258,7 @@ bool stream_may_retry(struct stream *s, unsigned reason)
 	const struct backend *b = &s->x.backend->backend;
 	bool safe = idempotent(s->x.request.method);
 
-	if (reason == 0 || s->x.retries >= b->retries || s->x.retry_disabled || !s->up_flow.kept || !own_may_take_retry(s))
+	if (reason == 0 || s->x.retries >= b->retries || s->x.retry_disabled || !s->up_flow.kept || s->interims > 0 || !own_may_take_retry(s))
 		return false;
 	/* A kept connection that the server closed just as it was used again says nothing about the request (RFC 9110, 9.2.2). */
 	if (reason == RETRY_EMPTY_RESPONSE && s->x.reused && safe)

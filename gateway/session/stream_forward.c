@@ -68,8 +68,6 @@ static bool push_request(struct stream *s)
 	s->x.bytes_in += s->up_flow.payload - before;
 	if (s->up_flow.written != written)
 		s->server_us = now_us(s);
-	if (s->x.body_limit > 0 && s->up_flow.payload > s->x.body_limit && !s->tunnel)
-		return request_bad(s, 413, "The body is too large.");
 	switch (r) {
 	case FLOW_DONE:
 		request_sent(s);
@@ -82,6 +80,8 @@ static bool push_request(struct stream *s)
 		return false;
 	case FLOW_BAD:
 		return request_bad(s, s->up_flow.body.error.status, s->up_flow.body.error.why);
+	case FLOW_LARGE:
+		return request_bad(s, 413, "The body is too large.");
 	default:
 		s->up_broken = true; /* its answer may have come before it stopped reading */
 		s->up->readable = true;

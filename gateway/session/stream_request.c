@@ -106,8 +106,9 @@ bool stage_head(struct stream *s)
 	size_t most = c->in.size - s->x.worker->gateway->config->maxrewrite;
 
 	for (;;) {
-		size_t used = 0;
-		enum http_progress p = http_parse(&s->parser, slice_of(c->in.data, c->in.end), c->in.end >= most, &s->x.request, &used);
+		/* More may be there than a head may have: it must not matter how the bytes arrived. */
+		size_t used = 0, there = c->in.end < most ? c->in.end : most;
+		enum http_progress p = http_parse(&s->parser, slice_of(c->in.data, there), there == most, &s->x.request, &used);
 
 		if (p == HTTP_DONE)
 			return head_read(s, used);

@@ -190,13 +190,22 @@ static bool allowed(const struct upstream *u, enum reuse reuse, bool first_reque
 	return reuse == REUSE_AGGRESSIVE && u->requests > 1; /* it has proved that its server keeps connections */
 }
 
+/* Whether nothing has come on it. Events tell that too, but a little later, perhaps behind the request that wants it now: then bytes that
+ * came before the request would be taken for its answer. */
+static bool quiet(const struct upstream *u)
+{
+	char byte;
+
+	return recv(u->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
 static struct upstream *own_connection(struct client *c, const struct server *server, const struct server_address *to)
 {
 	struct upstream *u = c->own;
 
 	if (u == NULL)
 		return NULL;
-	if (u->server == server && goes_to(u, to))
+	if (u->server == server && goes_to(u, to) && quiet(u))
 		return u;
 	upstream_close(&u);
 	return NULL;
@@ -213,10 +222,11 @@ struct upstream *upstream_reuse(struct exchange *x, struct client *c, const stru
 	} else {
 		for (u = x->worker->idle[x->server->index].first; u != NULL; u = next) {
 			next = u->next;
-			if (!goes_to(u, to))
-				upstream_close(&u);
-			else if (allowed(u, reuse, x->session->requests <= 1))
+			if (goes_to(u, to) && !allowed(u, reuse, x->session->requests <= 1))
+				continue;
+			if (goes_to(u, to) && quiet(u))
 				break;
+			upstream_close(&u);
 		}
 	}
 	if (u == NULL)
