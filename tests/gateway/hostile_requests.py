@@ -28,6 +28,7 @@ class Vector:
     closes: bool = True                        # the gateway ends the connection
     cut: bool = False                          # the server may have got a beginning that never became whole
     ends: bool = False                         # the client ends its sending
+    logged: int = 0                            # the status in the log, where the client was told none
     own: str = ""                              # needs the frontend of that name, which uses keywords of our own
     front: str = "fe"
 
@@ -311,7 +312,7 @@ last("Upgrade in HTTP/1.0", get(b"Connection: upgrade", b"Upgrade: websocket", v
 
 
 def early(name, data, status=0, code="CR", **more):
-    VECTORS.append(Vector(name, data, status=status, code=code, ends=True, **more))
+    VECTORS.append(Vector(name, data, status=status, code=code, ends=True, logged=400, **more))
 
 
 early("the end inside the request line", b"GET /x HT")

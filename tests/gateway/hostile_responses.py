@@ -149,10 +149,12 @@ extra("close was said, but not done", answer(LENGTH, b"Connection: close", body=
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
-fine("a flood of 100", *[CONTINUE * 100] * 20, answer(LENGTH, body=b"hello"), body=b"hello", interim=(100,))
-fine("a flood of 103", *[HINTS * 100] * 20, answer(LENGTH, body=b"hello"), body=b"hello")
+INTERIMS_MOST = 64  # that the gateway passes on for one request
+junk("a flood of 100", *[CONTINUE * 100] * 20, answer(LENGTH, body=b"hello"), interim=(100,) * INTERIMS_MOST)
+junk("a flood of 103", *[HINTS * 100] * 20, answer(LENGTH, body=b"hello"), interim=(103,) * INTERIMS_MOST)
+fine("many interim answers", HINTS * INTERIMS_MOST + answer(LENGTH, body=b"hello"), body=b"hello", interim=(103,) * INTERIMS_MOST)
 fine("100 for a client of HTTP/1.0", CONTINUE + answer(LENGTH, body=b"hello"), body=b"hello", version=b"HTTP/1.0")
-fine("102 and 100 and 103", b"HTTP/1.1 102 Processing\r\n\r\n" + CONTINUE + HINTS + answer(LENGTH, body=b"hello"), body=b"hello", interim=(100,))
+fine("102 and 100 and 103", b"HTTP/1.1 102 Processing\r\n\r\n" + CONTINUE + HINTS + answer(LENGTH, body=b"hello"), body=b"hello", interim=(102, 100, 103))
 junk("100 and an end", CONTINUE, CLOSE, code="SH", interim=(100,))
 junk("100 with a length", answer(LENGTH, start=b"HTTP/1.1 100 Continue", body=b"hello") + answer(LENGTH, body=b"hello"))
 junk("103 with a coding", answer(CHUNKED, start=b"HTTP/1.1 103 Early Hints", body=HELLO) + answer(LENGTH, body=b"hello"))
