@@ -159,10 +159,14 @@ void runtime_start(struct gateway *g)
 
 void runtime_pause(struct gateway *g)
 {
-	if (g->runtime == NULL)
+	struct runtime *r = g->runtime;
+
+	if (r == NULL)
 		return;
-	g->runtime->paused = true;
-	set_all_watched(g->runtime);
+	r->paused = true;
+	set_all_watched(r);
+	for (unsigned i = 0; i < r->door_count; i++)
+		listener_close(r->doors[i].listener);
 }
 
 void runtime_stop(struct gateway *g)
@@ -178,8 +182,7 @@ void runtime_stop(struct gateway *g)
 	gather_free_all(g);
 	loop_cancel(worker_first(g)->loop, &r->second);
 	for (unsigned i = 0; i < r->door_count; i++) {
-		close(r->doors[i].listener->fd);
-		r->doors[i].listener->fd = -1;
+		listener_close(r->doors[i].listener);
 	}
 	free(r->doors);
 	free(r);

@@ -18,7 +18,7 @@ struct runtime;
 bool runtime_open(struct gateway *g, struct buf *messages);
 /* Begins to listen. Main, before the first worker's loop runs, or that worker. */
 void runtime_start(struct gateway *g);
-/* Soft stop: no new connections; another process that has the sockets takes them from now on. The first worker's thread. */
+/* Soft stop: no new connections, the sockets are closed; another process that has them takes who comes. The first worker's thread. */
 void runtime_pause(struct gateway *g);
 /* Closes and frees everything; g->runtime is NULL then. Main, when no loop runs any more and before the loops are freed. */
 void runtime_stop(struct gateway *g);

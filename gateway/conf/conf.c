@@ -189,8 +189,8 @@ static void define_environment(const char *const *files, unsigned count)
 	if (buf_ok(&list))
 		setenv("HAPROXY_CFGFILES", list.ptr, 1);
 	buf_free(&list);
-	if (gethostname(host, sizeof(host) - 1) == 0)
-		setenv("HAPROXY_LOCALPEER", host, 1);
+	if (gethostname(host, sizeof(host) - 1) == 0) /* -L may have said it */
+		setenv("HAPROXY_LOCALPEER", host, 0);
 }
 
 /* --- the whole ----------------------------------------------------------------------------------- */

@@ -72,6 +72,8 @@ static void tallies_free(struct tally *t, unsigned count)
 
 static void each_second(struct timer *t);
 static void stop_task(struct task *t);
+static void close_listeners(struct task *t);
+static void hard_stop(struct timer *t);
 
 static void worker_init(struct gateway *g, struct worker *w, unsigned index)
 {
@@ -173,6 +175,8 @@ struct gateway *gateway_create(struct config *c)
 	g->malformed = malformed_create(c);
 	if (wants_tokens(c))
 		g->tokens = token_table_create(TOKENS_MOST);
+	g->close_listeners.run = close_listeners;
+	timer_init(&g->hard_stop, hard_stop);
 	for (unsigned i = 0; i < g->worker_count; i++)
 		worker_init(g, &g->workers[i], i);
 	return g;
@@ -216,8 +220,12 @@ bool gateway_open(struct gateway *g, struct buf *messages)
 		return false;
 	server_states_begin(g);
 	server_states_load(g);
-	g->resolver = resolver_start(g);
 	return true;
+}
+
+void gateway_look_up(struct gateway *g)
+{
+	g->resolver = resolver_start(g);
 }
 
 /* ---- running ---- */
@@ -227,14 +235,6 @@ static void flush_logs(void *arg)
 	struct worker *w = arg;
 
 	log_sink_flush(w->log);
-}
-
-/* hard-stop-after */
-static bool stopped_long_enough(const struct gateway *g)
-{
-	int most_ms = g->config->hard_stop_after_ms;
-
-	return most_ms > 0 && clock_mono_us() - atomic_load(&g->stopping_since_us) > (int64_t)most_ms * 1000;
 }
 
 /* What is over in the tables that all share. */
@@ -259,30 +259,50 @@ static void each_second(struct timer *t)
 		sweep_tables(w->gateway, loop_now_ms(w->loop));
 	if (!atomic_load(&w->gateway->stopping))
 		w->refresh.run(&w->refresh); /* sockets that were let go for want of descriptors */
-	else if (stopped_long_enough(w->gateway))
-		gateway_stop(w->gateway, true);
 	loop_arm(w->loop, &w->second, 1000);
+}
+
+static void hard_stop(struct timer *t)
+{
+	gateway_stop(container_of(t, struct gateway, hard_stop), true);
+}
+
+static void close_listeners(struct task *t)
+{
+	struct gateway *g = container_of(t, struct gateway, close_listeners);
+
+	listeners_close(g);
+	gateway_end_if_idle(g);
+}
+
+/* The first worker's part of a soft stop. */
+static void stop_first(struct gateway *g)
+{
+	runtime_pause(g);
+	if (g->config->hard_stop_after_ms > 0)
+		loop_arm(worker_first(g)->loop, &g->hard_stop, g->config->hard_stop_after_ms);
 }
 
 static void stop_task(struct task *t)
 {
 	struct worker *w = container_of(t, struct worker, stop);
-	bool at_once = atomic_load(&w->gateway->stop_at_once);
+	struct gateway *g = w->gateway;
 
-	w->refresh.run(&w->refresh);
-	if (w == worker_first(w->gateway))
-		runtime_pause(w->gateway);
-	clients_stop(w, at_once);
-	if (at_once)
+	if (atomic_load(&g->stop_at_once)) {
+		clients_stop(w, true);
 		loop_stop(w->loop);
-	else
-		gateway_end_if_idle(w->gateway);
+		return;
+	}
+	if (w == worker_first(g))
+		stop_first(g);
+	accepting_end(w);
+	clients_stop(w, false);
 }
 
 /* All loops go on until the last connection has ended: the first one hears the signals. */
 void gateway_end_if_idle(struct gateway *g)
 {
-	if (!atomic_load(&g->stopping) || atomic_load(&g->connections) > 0)
+	if (atomic_load(&g->workers_ended) < g->worker_count || atomic_load(&g->connections) > 0)
 		return;
 	for (unsigned i = 0; i < g->worker_count; i++)
 		loop_stop(g->workers[i].loop);
@@ -292,8 +312,8 @@ void gateway_stop(struct gateway *g, bool at_once)
 {
 	if (at_once)
 		atomic_store(&g->stop_at_once, true);
-	if (!atomic_exchange(&g->stopping, true))
-		atomic_store(&g->stopping_since_us, clock_mono_us());
+	if (atomic_exchange(&g->stopping, true) && !at_once)
+		return;
 	for (unsigned i = 0; i < g->worker_count; i++)
 		loop_post(g->workers[i].loop, &g->workers[i].stop);
 }
@@ -376,6 +396,7 @@ void gateway_run(struct gateway *g)
 		pthread_join(g->workers[i].thread, NULL);
 	atomic_store(&g->running, false);
 	loop_cancel(worker_first(g)->loop, &signals.grace);
+	loop_cancel(worker_first(g)->loop, &g->hard_stop);
 	runtime_stop(g);
 	resolver_stop(&g->resolver);
 	health_stop(g);

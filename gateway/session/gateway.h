@@ -15,6 +15,8 @@ void gateway_free(struct gateway **g);
 
 /* Opens sockets, sets servers' first states. False: <messages> says why. */
 bool gateway_open(struct gateway *g, struct buf *messages);
+/* Looks up the servers that are names: after gateway_open(), when their last addresses are known from elsewhere. Waits at most a second. */
+void gateway_look_up(struct gateway *g);
 /* Runs: the first worker in this thread, the others in theirs. Returns when all have ended. SIGUSR1 stops softly (as does
  * gateway_stop()), SIGTERM and SIGINT at once; they must be blocked in all threads. */
 void gateway_run(struct gateway *g);

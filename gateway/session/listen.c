@@ -1,4 +1,4 @@
-/* listen.c - opens listening sockets and accepts from them in every worker.
+/* listen.c - accepts from the listening sockets in every worker.
  *
  * A worker stops watching a socket while a limit is met (maxconn of the frontend or the process, descriptors): new
  * connections wait in the kernel's queue meanwhile, and another process, after a reload, may take them.
@@ -6,22 +6,14 @@
 #include "gateway/session/listen.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 #include "gateway/loop/container.h"
 #include "gateway/model/proxy.h"
 #include "gateway/session/client.h"
 #include "gateway/session/gateway.h"
 #include "gateway/session/worker.h"
-
-#define BACKLOG 4096
 
 /* One listener in one worker. */
 struct accepting {
@@ -30,154 +22,6 @@ struct accepting {
 	struct worker *worker;
 	bool watched;
 };
-
-/* ---- opening ---- */
-
-static bool complain(const struct listener *l, const char *what, struct buf *messages)
-{
-	buf_printf(messages, "[ALERT] %.*s:%u : cannot bind to %.*s: %s: %s\n", SLICE_ARG(l->file), l->line, SLICE_ARG(l->address), what,
-		   strerror(errno));
-	return false;
-}
-
-/* A socket file that nobody listens on is in the way. */
-static void remove_stale(const struct sockaddr_un *un)
-{
-	struct stat st;
-
-	if (un->sun_path[0] != '\0' && stat(un->sun_path, &st) == 0 && S_ISSOCK(st.st_mode))
-		unlink(un->sun_path);
-}
-
-static void set_rights(const struct listener *l)
-{
-	const char *path = ((const struct sockaddr_un *)&l->sa)->sun_path;
-
-	if (l->sa.ss_family != AF_UNIX || path[0] == '\0')
-		return;
-	if (l->unix_mode >= 0)
-		(void)!chmod(path, (mode_t)l->unix_mode);
-	if (l->unix_uid >= 0 || l->unix_gid >= 0)
-		(void)!chown(path, (uid_t)l->unix_uid, (gid_t)l->unix_gid);
-}
-
-static void set_options(const struct listener *l, int fd)
-{
-	int one = 1, both = l->v4v6 ? 0 : 1, seconds = 1;
-
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	/* For an old process that still listens: both may, until it stops. */
-	if (l->sa.ss_family != AF_UNIX)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
-	if (l->sa.ss_family == AF_INET6 && (l->v6only || l->v4v6))
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &both, sizeof(both));
-	if (l->defer_accept)
-		setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
-	if (l->tfo)
-		setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN, &(int){ BACKLOG }, sizeof(int));
-	if (l->interface.len > 0)
-		setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, l->interface.ptr, (socklen_t)l->interface.len);
-}
-
-static int backlog_of(const struct listener *l)
-{
-	return l->backlog > 0 ? (int)l->backlog : BACKLOG;
-}
-
-/* fd@N: what another program opened for us, listening already or not. */
-static bool adopt(struct listener *l, int fd, struct buf *messages)
-{
-	int listening = 0, flags;
-	socklen_t len = sizeof(listening);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0)
-		return complain(l, "this descriptor is no socket", messages);
-	if (!listening && listen(fd, backlog_of(l)) != 0)
-		return complain(l, "listen", messages);
-	flags = fcntl(fd, F_GETFL);
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
-		return complain(l, "O_NONBLOCK", messages);
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	l->sa_len = sizeof(l->sa);
-	getsockname(fd, (struct sockaddr *)&l->sa, &l->sa_len);
-	l->fd = fd;
-	return true;
-}
-
-bool listener_open(struct listener *l, struct buf *messages)
-{
-	int fd;
-
-	if (l->fd >= 0)
-		return adopt(l, l->fd, messages);
-	if (l->inherited_fd >= 0)
-		return adopt(l, l->inherited_fd, messages);
-	fd = socket(l->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return complain(l, "socket", messages);
-	set_options(l, fd);
-	if (l->sa.ss_family == AF_UNIX)
-		remove_stale((const struct sockaddr_un *)&l->sa);
-	if (bind(fd, (const struct sockaddr *)&l->sa, l->sa_len) != 0 || listen(fd, backlog_of(l)) != 0) {
-		complain(l, "bind", messages);
-		close(fd);
-		return false;
-	}
-	l->sa_len = sizeof(l->sa);
-	getsockname(fd, (struct sockaddr *)&l->sa, &l->sa_len);
-	set_rights(l);
-	l->fd = fd;
-	return true;
-}
-
-bool listeners_open(struct gateway *g, struct buf *messages)
-{
-	bool ok = true;
-
-	for (struct proxy *p = g->config->proxies; p != NULL; p = p->next) {
-		for (struct listener *l = p->listeners; l != NULL && !p->disabled; l = l->next)
-			ok &= listener_open(l, messages);
-	}
-	return ok;
-}
-
-void listeners_release(struct proxy *p)
-{
-	for (struct listener *l = p->listeners; l != NULL; l = l->next) {
-		if (l->fd >= 0)
-			close(l->fd);
-		l->fd = -1;
-	}
-}
-
-void listeners_close(struct gateway *g)
-{
-	for (struct proxy *p = g->config->proxies; p != NULL; p = p->next)
-		listeners_release(p);
-}
-
-/* Whether it can stop listening for a while: a socket file cannot, and a socket that others gave us is theirs as well. */
-static bool can_suspend(const struct listener *l)
-{
-	return l->fd >= 0 && l->inherited_fd < 0 && l->sa.ss_family != AF_UNIX;
-}
-
-void listeners_suspend(struct proxy *p)
-{
-	for (struct listener *l = p->listeners; l != NULL; l = l->next) {
-		if (can_suspend(l))
-			shutdown(l->fd, SHUT_RD); /* Linux: not listening any more, still bound */
-	}
-}
-
-bool listeners_resume(struct proxy *p)
-{
-	for (struct listener *l = p->listeners; l != NULL; l = l->next) {
-		if (can_suspend(l) && listen(l->fd, backlog_of(l)) != 0)
-			return false;
-	}
-	return true;
-}
 
 /* ---- limits ---- */
 
@@ -192,8 +36,8 @@ static bool may_accept(const struct accepting *a)
 	struct proxy *p = a->listener->proxy;
 	struct gateway *g = a->worker->gateway;
 
-	/* The descriptor of a stopped frontend may be gone: it is not looked at. */
-	return atomic_load(&p->status) == PROXY_RUNNING && a->listener->fd >= 0 && !atomic_load(&g->stopping) &&
+	/* The descriptor of a stopped frontend, or of a process that stops, may be gone: it is not looked at. */
+	return !atomic_load(&g->stopping) && atomic_load(&p->status) == PROXY_RUNNING && a->listener->fd >= 0 &&
 	       below_limits(g, a->listener);
 }
 
@@ -267,31 +111,41 @@ static void count_connection(struct worker *w, const struct listener *l)
 	atomic_fetch_add_explicit(&w->client_count, 1, memory_order_relaxed);
 }
 
+/* False: nobody waits, or nobody can be taken now. */
+static bool accept_one(struct accepting *a)
+{
+	struct worker *w = a->worker;
+	struct sockaddr_storage from = { 0 };
+	socklen_t len = sizeof(from);
+	int fd;
+
+	if (!enter(a)) {
+		pause_accepting(a);
+		return false;
+	}
+	fd = accept4(a->listener->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		count_connection(w, a->listener);
+		client_accepted(w, a->listener, fd, &from);
+		return true;
+	}
+	leave(a->listener, w->gateway);
+	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		set_watched(a, false); /* the second's timer tries again */
+	return errno == EINTR || errno == ECONNABORTED;
+}
+
 static void accept_ready(struct watch *watch, unsigned events)
 {
 	struct accepting *a = container_of(watch, struct accepting, watch);
-	struct worker *w = a->worker;
 
 	(void)events;
-	for (unsigned i = 0; i < w->gateway->config->maxaccept; i++) {
-		struct sockaddr_storage from = { 0 };
-		socklen_t len = sizeof(from);
-		int fd;
-
-		if (!may_accept(a) || !enter(a)) {
+	for (unsigned i = 0; i < a->worker->gateway->config->maxaccept; i++) {
+		if (!may_accept(a)) {
 			pause_accepting(a);
 			return;
 		}
-		fd = accept4(a->listener->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0) {
-			count_connection(w, a->listener);
-			client_accepted(w, a->listener, fd, &from);
-			continue;
-		}
-		leave(a->listener, w->gateway);
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			set_watched(a, false); /* the second's timer tries again */
-		if (errno != EINTR && errno != ECONNABORTED)
+		if (!accept_one(a))
 			return;
 	}
 }
@@ -325,6 +179,22 @@ void accepting_start(struct worker *w)
 		}
 	}
 	refresh(w);
+}
+
+void accepting_end(struct worker *w)
+{
+	struct gateway *g = w->gateway;
+
+	for (unsigned i = 0; i < g->config->listener_count; i++) {
+		struct accepting *a = &w->accepting[i];
+
+		while (a->watched && accept_one(a))
+			;
+		set_watched(a, false);
+	}
+	/* Closed in the thread that looks at them for commands. */
+	if (atomic_fetch_add(&g->workers_ended, 1) + 1 == g->worker_count)
+		loop_post(worker_first(g)->loop, &g->close_listeners);
 }
 
 void accepting_stop(struct worker *w)

@@ -61,9 +61,11 @@ struct gateway {
 	_Atomic unsigned connections; /* of clients, all workers */
 	_Atomic bool accepting_paused; /* some worker waits for a connection to end before it accepts again */
 	_Atomic bool stop_at_once;
-	_Atomic int64_t stopping_since_us;
 	_Atomic bool stopping;      /* soft stop: no new connections, idle ones are closed */
 	_Atomic bool running;       /* the loops run */
+	_Atomic unsigned workers_ended; /* that accept nothing more, because of a soft stop */
+	struct task close_listeners; /* the last of them posts it to the first worker */
+	struct timer hard_stop;     /* hard-stop-after: on the first worker's loop */
 	int64_t started_us, started_wall_us;
 	_Atomic uint64_t next_id;   /* for %rt and unique ids */
 };
