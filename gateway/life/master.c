@@ -277,6 +277,8 @@ static void signal_came(struct master *m)
 			break;
 		default:
 			tell(m, "WARNING", "Exiting Master process...", 0);
+			if (info.ssi_signo == SIGINT && m->status == 0)
+				m->status = 128 + SIGINT; /* what shells take for "interrupted"; HAProxy's master as well */
 			stop_all(m, (int)info.ssi_signo);
 			break;
 		}

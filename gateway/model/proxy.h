@@ -92,6 +92,7 @@ struct proxy {
 	struct listener *listeners;
 	_Atomic unsigned maxconn; /* once the loops run 0 lets nobody in; before, it means the process's. Written by the first worker's thread */
 	_Atomic unsigned connections, connections_most; /* now; written by all */
+	_Atomic unsigned places; /* taken: by connections, and by workers that are about to accept one; what maxconn is held against */
 	_Atomic int status;      /* enum proxy_status; written by the first worker's thread */
 	struct consistency *consistency; /* own: consistency-token, or NULL */
 	struct stats_page *stats;         /* stats uri, or NULL */

@@ -27,7 +27,7 @@ struct accepting {
 
 static bool below_limits(struct gateway *g, struct listener *l)
 {
-	return atomic_load(&g->connections) < g->config->maxconn && atomic_load(&l->proxy->connections) < l->proxy->maxconn &&
+	return atomic_load(&g->connections) < g->config->maxconn && atomic_load(&l->proxy->places) < l->proxy->maxconn &&
 	       (l->maxconn == 0 || atomic_load(&l->connections) < l->maxconn);
 }
 
@@ -63,7 +63,7 @@ static void pause_accepting(struct accepting *a)
 static void leave(struct listener *l, struct gateway *g)
 {
 	atomic_fetch_sub(&l->connections, 1);
-	atomic_fetch_sub(&l->proxy->connections, 1);
+	atomic_fetch_sub(&l->proxy->places, 1);
 	atomic_fetch_sub(&g->connections, 1);
 }
 
@@ -73,7 +73,7 @@ static bool enter(struct accepting *a)
 	struct listener *l = a->listener;
 	struct gateway *g = a->worker->gateway;
 	struct proxy *p = l->proxy;
-	unsigned here = atomic_fetch_add(&l->connections, 1) + 1, now = atomic_fetch_add(&p->connections, 1) + 1;
+	unsigned here = atomic_fetch_add(&l->connections, 1) + 1, now = atomic_fetch_add(&p->places, 1) + 1;
 	unsigned all = atomic_fetch_add(&g->connections, 1) + 1;
 
 	if ((l->maxconn == 0 || here <= l->maxconn) && now <= p->maxconn && all <= g->config->maxconn)
@@ -87,6 +87,7 @@ void listener_left(struct listener *l, struct worker *w)
 	struct gateway *g = w->gateway;
 
 	leave(l, g);
+	atomic_fetch_sub(&l->proxy->connections, 1);
 	atomic_fetch_sub_explicit(&w->client_count, 1, memory_order_relaxed);
 	if (atomic_load_explicit(&g->accepting_paused, memory_order_relaxed) && atomic_exchange(&g->accepting_paused, false))
 		accepting_refresh(g);
@@ -98,6 +99,7 @@ void listener_left(struct listener *l, struct worker *w)
 static void count_connection(struct worker *w, const struct listener *l)
 {
 	struct tally *t = &w->frontends[l->proxy->index];
+	unsigned now = atomic_fetch_add(&l->proxy->connections, 1) + 1;
 	int64_t now_ms = loop_now_ms(w->loop);
 	unsigned now = atomic_load_explicit(&l->proxy->connections, memory_order_relaxed);
 
