@@ -101,7 +101,6 @@ static void count_connection(struct worker *w, const struct listener *l)
 	struct tally *t = &w->frontends[l->proxy->index];
 	unsigned now = atomic_fetch_add(&l->proxy->connections, 1) + 1;
 	int64_t now_ms = loop_now_ms(w->loop);
-	unsigned now = atomic_load_explicit(&l->proxy->connections, memory_order_relaxed);
 
 	if (now > atomic_load_explicit(&l->proxy->connections_most, memory_order_relaxed))
 		atomic_store_explicit(&l->proxy->connections_most, now, memory_order_relaxed);
