@@ -37,21 +37,35 @@ static struct slice cut(struct slice name)
 	return slice_sub(name, 0, LAYOUT_NAME_MOST);
 }
 
+/* Every line has one: not worth a printf(). */
+static void priority_write(unsigned priority, struct buf *out)
+{
+	buf_add_char(out, '<');
+	buf_add_u64(out, priority);
+	buf_add_char(out, '>');
+}
+
 static void write_3164(const struct log_clock *clock, const struct log_prefix *what, unsigned priority, struct slice host, struct buf *out)
 {
-	buf_printf(out, "<%u>%s ", priority, clock->rfc3164);
+	priority_write(priority, out);
+	buf_add_str(out, clock->rfc3164);
+	buf_add_char(out, ' ');
 	if (host.ptr != NULL) {
 		buf_add_slice(out, cut(host));
 		buf_add_char(out, ' ');
 	}
-	buf_printf(out, "%.*s[%d]: ", SLICE_ARG(cut(what->tag)), what->pid);
+	buf_add_slice(out, cut(what->tag));
+	buf_add_char(out, '[');
+	buf_add_i64(out, what->pid);
+	buf_add_str(out, "]: ");
 }
 
 static void write_5424(const struct log_clock *clock, const struct log_prefix *what, unsigned priority, struct buf *out)
 {
 	static const struct slice none = SLICE("-");
 
-	buf_printf(out, "<%u>1 ", priority);
+	priority_write(priority, out);
+	buf_add_str(out, "1 ");
 	iso_write(clock, what->wall_us, out);
 	buf_printf(out, " %.*s %.*s %d - %s", SLICE_ARG(what->host.len > 0 ? cut(what->host) : none),
 		   SLICE_ARG(what->tag.len > 0 ? cut(what->tag) : none), what->pid, what->has_data ? "" : "- ");
@@ -74,13 +88,13 @@ void log_prefix_write(struct log_clock *clock, const struct log_prefix *what, st
 		write_5424(clock, what, priority, out);
 		break;
 	case LAYOUT_PRIORITY:
-		buf_printf(out, "<%u>", priority);
+		priority_write(priority, out);
 		break;
 	case LAYOUT_SHORT:
-		buf_printf(out, "<%d>", what->severity);
+		priority_write((unsigned)what->severity, out);
 		break;
 	case LAYOUT_TIMED:
-		buf_printf(out, "<%d>", what->severity);
+		priority_write((unsigned)what->severity, out);
 		iso_write(clock, what->wall_us, out);
 		buf_add_char(out, ' ');
 		break;
