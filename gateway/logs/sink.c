@@ -135,7 +135,8 @@ static struct slice keep_both(struct log_sink *s, struct slice data, struct slic
 {
 	struct slice both = keep(s, data);
 
-	both.len += keep(s, SLICE_LIT(" ")).len + keep(s, line).len;
+	both.len += keep(s, SLICE_LIT(" ")).len;
+	both.len += keep(s, line).len;
 	return both;
 }
 
