@@ -99,24 +99,21 @@ enum { BASE, BASEQ };
 
 static bool get_base(struct exchange *x, const struct args *a, struct walk *w, struct sample *out)
 {
+	struct slice path = !has_path(x) ? SLICE_LIT("") : a->data == BASE ? x->request.path : fetch_pathq(x);
+
 	(void)w;
-	if (!has_path(x))
-		return false;
-	return sample_set_text(out, join(x, (const struct slice[]){ host(x), a->data == BASE ? x->request.path : fetch_pathq(x) }, 2));
+	return sample_set_text(out, join(x, (const struct slice[]){ host(x), path }, 2));
 }
 
-/* The hash of Host and path ("base"), or of Host and the whole URL. */
-enum { HASH_BASE, HASH_URL };
-
+/* The hash of "base", or of "baseq". */
 static bool hash_base(struct exchange *x, const struct args *a, uint32_t *hash)
 {
-	struct slice text;
+	struct sample base;
 
-	if (!has_path(x))
+	if (!get_base(x, a, NULL, &base))
 		return false;
-	text = join(x, (const struct slice[]){ host(x), a->data == HASH_BASE ? x->request.path : url(x) }, 2);
-	*hash = keyhash_avalanche(keyhash_sdbm(text));
-	return text.ptr != NULL;
+	*hash = keyhash_avalanche(keyhash_sdbm(base.text));
+	return true;
 }
 
 static bool get_base32(struct exchange *x, const struct args *a, struct walk *w, struct sample *out)
@@ -272,10 +269,10 @@ const struct fetch fetch_request[] = {
 	{ .name = "url", .type = SAMPLE_STR, REQUEST, .get = get_url, .derived = true },
 	{ .name = "base", .type = SAMPLE_STR, REQUEST, .get = get_base, .derived = true, .data = BASE },
 	{ .name = "baseq", .type = SAMPLE_STR, REQUEST, .get = get_base, .data = BASEQ },
-	{ .name = "base32", .type = SAMPLE_INT, REQUEST, .get = get_base32, .data = HASH_BASE },
-	{ .name = "url32", .type = SAMPLE_INT, REQUEST, .get = get_base32, .data = HASH_URL },
-	{ .name = "base32+src", .type = SAMPLE_BIN, REQUEST, .get = get_base32_src, .data = HASH_BASE },
-	{ .name = "url32+src", .type = SAMPLE_BIN, REQUEST, .get = get_base32_src, .data = HASH_URL },
+	{ .name = "base32", .type = SAMPLE_INT, REQUEST, .get = get_base32, .data = BASE },
+	{ .name = "url32", .type = SAMPLE_INT, REQUEST, .get = get_base32, .data = BASEQ },
+	{ .name = "base32+src", .type = SAMPLE_BIN, REQUEST, .get = get_base32_src, .data = BASE },
+	{ .name = "url32+src", .type = SAMPLE_BIN, REQUEST, .get = get_base32_src, .data = BASEQ },
 	{ .name = "urlp", .args = "|ss", .type = SAMPLE_STR, REQUEST, .get = get_url_param, .many = true, .derived = true, .data = AS_TEXT },
 	{ .name = "url_param", .args = "|ss", .type = SAMPLE_STR, REQUEST, .get = get_url_param, .many = true, .data = AS_TEXT },
 	{ .name = "urlp_val", .args = "|ss", .type = SAMPLE_INT, REQUEST, .get = get_url_param, .many = true, .data = AS_NUMBER },

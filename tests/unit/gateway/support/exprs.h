@@ -53,10 +53,11 @@ static inline void exprs_write(const struct sample *s, struct exchange *x, struc
 	}
 }
 
-/* Reads <text>; a complaint ends the test. */
+/* Reads <text> for a rule on the response, if there is one, else on the request; a complaint ends the test. */
 static inline struct expr *exprs_read(struct rules *t, const char *text)
 {
-	struct expr *e = expr_parse(rules_words(t, ""), slice_str(text), WHEN_IN_REQUEST | WHEN_IN_RESPONSE, "test");
+	unsigned when = t->x.response.status != 0 ? WHEN_IN_RESPONSE : WHEN_IN_REQUEST;
+	struct expr *e = expr_parse(rules_words(t, ""), slice_str(text), when, "test");
 
 	if (e == NULL)
 		fail_msg("%s: %s", text, words_said(&t->w));
