@@ -146,7 +146,7 @@ static unsigned word_of_server(const struct server *s)
 		return 0;
 	if (state == SERVER_STOPPING)
 		return 4;
-	return (admin & SERVER_DRAIN) != 0 || atomic_load_explicit(&s->weight, memory_order_relaxed) == 0 ? 3 : 1;
+	return (admin & SERVER_DRAIN_ANY) != 0 || atomic_load_explicit(&s->weight, memory_order_relaxed) == 0 ? 3 : 1;
 }
 
 static void add_status(struct buf *out, const struct scope *scope, const struct metric_kind *k, const struct stat_row *row)

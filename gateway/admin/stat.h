@@ -47,7 +47,7 @@ struct stat_row {
 	enum stat_field only;
 	struct value values[STAT_COUNT];
 	struct health_view health; /* of a server */
-	char name[24], status[40], check[16], address[160]; /* what some of the texts are in */
+	char name[24], status[160], check[16], address[160]; /* what some of the texts are in */
 };
 
 /* Which rows, and how far one has come. Zeroed but for <gateway> and types it gives all. */

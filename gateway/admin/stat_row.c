@@ -248,7 +248,7 @@ static void fill_server(const struct gateway *g, struct stat_row *row)
 	const struct server *s = row->server;
 	const struct total t = { g, TOTAL_SERVER, s->index };
 	int64_t since_ms = clock_mono_us() / 1000 - atomic_load_explicit(&s->changed_ms, memory_order_relaxed);
-	char space[32];
+	char space[SERVER_STATUS_SIZE];
 
 	set_common(row, &t);
 	set_statuses(row, &t);

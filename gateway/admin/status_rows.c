@@ -30,7 +30,7 @@ static enum status_state state_of(struct slice status)
 
 void status_count_servers(const struct proxy *p, struct status_counts *counts)
 {
-	char space[32];
+	char space[SERVER_STATUS_SIZE];
 
 	for (const struct server *s = p->backend.servers; s != NULL; s = s->next)
 		counts->of[state_of(slice_str(server_status_text(s, space)))]++;

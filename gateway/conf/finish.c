@@ -155,6 +155,64 @@ static void default_backend_resolve(struct parse *p, struct proxy *proxy)
 			      SLICE_ARG(proxy->name));
 }
 
+static struct proxy *backend_named(const struct config *c, struct slice name)
+{
+	for (struct proxy *proxy = c->proxies; proxy != NULL; proxy = proxy->next) {
+		if (proxy->is_backend && slice_eq(proxy->name, name))
+			return proxy;
+	}
+	return NULL;
+}
+
+/* The server that "track" names; NULL after complaining. */
+static struct server *tracked_find(struct parse *p, const struct server *s)
+{
+	struct slice name = s->o.track, backend = slice_find(name, '/') < name.len ? slice_cut(&name, '/') : s->backend->name;
+	const struct proxy *proxy = backend_named(p->config, backend);
+	struct server *found = proxy == NULL ? NULL : proxy->backend.servers;
+
+	while (found != NULL && !slice_eq(found->name, name))
+		found = found->next;
+	if (proxy == NULL)
+		parse_error(p, "'server %.*s/%.*s' : unable to find required proxy '%.*s' for tracking.", SLICE_ARG(s->backend->name),
+			    SLICE_ARG(s->name), SLICE_ARG(backend));
+	else if (found == NULL)
+		parse_error(p, "'server %.*s/%.*s' : unable to find required server '%.*s' for tracking.", SLICE_ARG(s->backend->name),
+			    SLICE_ARG(s->name), SLICE_ARG(name));
+	return found;
+}
+
+static void track_resolve(struct parse *p, struct server *s)
+{
+	struct slice backend = s->backend->name;
+	struct server *found, **end;
+
+	if (s->o.check) {
+		parse_error(p, "'server %.*s/%.*s' : unable to enable checks and tracking at the same time!", SLICE_ARG(backend),
+			    SLICE_ARG(s->name));
+		return;
+	}
+	found = tracked_find(p, s);
+	if (found == NULL)
+		return;
+	for (const struct server *t = found; t != NULL; t = t->tracks) {
+		if (t == s) {
+			parse_error(p, "'server %.*s/%.*s' : unable to track %.*s/%.*s as it belongs to a tracking chain looping back to it.",
+				    SLICE_ARG(backend), SLICE_ARG(s->name), SLICE_ARG(found->backend->name), SLICE_ARG(found->name));
+			return;
+		}
+	}
+	if (!found->o.check && found->o.track.ptr == NULL) {
+		parse_error(p, "'server %.*s/%.*s' : unable to use %.*s/%.*s for tracking as it does not have any check enabled.",
+			    SLICE_ARG(backend), SLICE_ARG(s->name), SLICE_ARG(found->backend->name), SLICE_ARG(found->name));
+		return;
+	}
+	s->tracks = found;
+	for (end = &found->trackers; *end != NULL;)
+		end = &(*end)->next_tracker;
+	*end = s;
+}
+
 static void server_resolve(struct parse *p, struct server *s)
 {
 	const struct health_plan *plan = s->backend->backend.plan;
@@ -169,6 +227,8 @@ static void server_resolve(struct parse *p, struct server *s)
 	if (s->o.resolvers_name.ptr != NULL && s->o.resolvers == NULL)
 		parse_error(p, "backend '%.*s', server '%.*s': unable to find required resolvers '%.*s'", SLICE_ARG(s->backend->name),
 			    SLICE_ARG(s->name), SLICE_ARG(s->o.resolvers_name));
+	if (s->o.track.ptr != NULL)
+		track_resolve(p, s);
 	/* a socket's path, or an address that stands for itself, needs no port */
 	if (!s->o.check || !s->maps_port || s->o.check_port != 0 || (plan != NULL && plan->port != 0))
 		return;

@@ -234,6 +234,11 @@ static bool init_addr_read(struct parse *p, struct server *s, const struct serve
 	return true;
 }
 
+static bool track_read(struct parse *p, struct server *s, const struct server_option *o)
+{
+	return parse_want(p, o->name, &s->o.track);
+}
+
 static bool id_read(struct parse *p, struct server *s, const struct server_option *o)
 {
 	struct slice word;
@@ -283,6 +288,7 @@ static const struct server_option options[] = {
 	{ "on-marked-down", marked_down_read, 0, 0 },
 	{ "on-marked-up", marked_up_read, 0, 0 },
 	{ "slowstart", slowstart_read, 0, 0 },
+	{ "track", track_read, 0, 0 },
 	{ "resolvers", resolvers_name_read, 0, 0 },
 	{ "resolve-prefer", prefer_read, 0, 0 },
 	{ "init-addr", init_addr_read, 0, 0 },
@@ -301,7 +307,7 @@ static bool unknown_option(struct parse *p, const struct server *s, struct slice
 		"no-ssl", "no-ssl-reuse", "no-sslv3", "no-tfo", "no-tls-tickets", "no-tlsv10", "no-tlsv11", "no-tlsv12", "no-tlsv13",
 		"no-verifyhost", "non-stick", "npn", "pool-low-conn", "proto", "proxy-v2-options", "redir", "resolve-net", "resolve-opts",
 		"send-proxy", "send-proxy-v2", "send-proxy-v2-ssl", "send-proxy-v2-ssl-cn", "shard", "sni", "socks4", "source", "ssl",
-		"ssl-max-ver", "ssl-min-ver", "ssl-reuse", "stick", "tcp-ut", "tfo", "tls-tickets", "track", "usesrc", "verify", "verifyhost", "ws",
+		"ssl-max-ver", "ssl-min-ver", "ssl-reuse", "stick", "tcp-ut", "tfo", "tls-tickets", "usesrc", "verify", "verifyhost", "ws",
 	};
 	const char *names[OPTION_COUNT], *nearest;
 

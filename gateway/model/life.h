@@ -1,4 +1,4 @@
-/* life.h - what is kept of a server beside its state; for state.c and observe.c alone. */
+/* life.h - what is kept of a server beside its state; for state.c and its neighbours alone. */
 #ifndef MOA_GATEWAY_MODEL_LIFE_H
 #define MOA_GATEWAY_MODEL_LIFE_H
 
@@ -19,5 +19,7 @@ struct server_life {
 
 /* The task's run(). @thread: the first worker's. */
 void server_blamed(struct task *t);
+/* All servers that track others take over their states. Main, before the loops start. */
+void servers_follow(struct gateway *g);
 
 #endif

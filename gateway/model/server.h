@@ -40,7 +40,13 @@ enum server_admin {
 	SERVER_MAINT_CONFIG = 2,  /* "disabled" in the file */
 	SERVER_MAINT_NAME = 4,    /* its name does not resolve */
 	SERVER_DRAIN = 8,         /* finishes what it has, takes nothing new */
+	SERVER_MAINT_TRACKED = 16, /* the server that it tracks is in maintenance, or draining */
+	SERVER_DRAIN_TRACKED = 32,
 };
+
+/* Any bit of "out for maintenance". */
+#define SERVER_MAINT_ANY (SERVER_MAINT | SERVER_MAINT_CONFIG | SERVER_MAINT_NAME | SERVER_MAINT_TRACKED)
+#define SERVER_DRAIN_ANY (SERVER_DRAIN | SERVER_DRAIN_TRACKED)
 
 enum server_observe { OBSERVE_NOTHING, OBSERVE_LAYER4, OBSERVE_LAYER7 };
 enum server_on_error { ON_ERROR_FAIL_CHECK, ON_ERROR_FASTINTER, ON_ERROR_SUDDEN_DEATH, ON_ERROR_MARK_DOWN };
@@ -69,6 +75,7 @@ struct server_options {
 	struct slice resolvers_name;  /* until it is resolved, after reading */
 	enum server_family prefer;    /* resolve-prefer */
 	struct slice init_addr;       /* as written: "last,libc,none" */
+	struct slice track;           /* as written: "be/s1", "s1"; SLICE_NONE: its state is its own */
 };
 
 struct server {
@@ -82,6 +89,8 @@ struct server {
 	bool maps_port;    /* <port> is added to the port that the client reached, modulo 65536: no port was given, or "+100", "-5" */
 	struct server_options o;
 	unsigned line;
+	struct server *tracks;    /* whose state it takes over, or NULL */
+	struct server *trackers, *next_tracker; /* those that take over this one's */
 
 	/* Written by the first worker's thread. */
 	_Atomic(struct server_address *) address; /* NULL: not known (yet) */

@@ -42,29 +42,56 @@ const char *server_address_text(const struct server_address *a, char space[SERVE
 
 /* --- status --- */
 
-static const char *counted(char space[32], const char *word, unsigned n, unsigned of)
+static const char *counted(char space[SERVER_STATUS_SIZE], const char *word, unsigned n, unsigned of)
 {
-	snprintf(space, 32, "%s %u/%u", word, n, of);
+	snprintf(space, SERVER_STATUS_SIZE, "%s %u/%u", word, n, of);
 	return space;
 }
 
-const char *server_status_text(const struct server *s, char space[32])
+/* "one/s1": the server that <s> tracks. */
+static const char *tracked_name(const struct server *s, char space[SERVER_STATUS_SIZE / 2])
+{
+	snprintf(space, SERVER_STATUS_SIZE / 2, "%.*s/%.*s", SLICE_ARG(s->tracks->backend->name), SLICE_ARG(s->tracks->name));
+	return space;
+}
+
+static const char *maintenance_text(const struct server *s, unsigned admin, char space[SERVER_STATUS_SIZE])
+{
+	char name[SERVER_STATUS_SIZE / 2];
+
+	if ((admin & SERVER_MAINT_ANY) == SERVER_MAINT_NAME)
+		return "MAINT (resolution)";
+	if ((admin & SERVER_MAINT_ANY) != SERVER_MAINT_TRACKED)
+		return "MAINT";
+	snprintf(space, SERVER_STATUS_SIZE, "MAINT (via %s)", tracked_name(s, name));
+	return space;
+}
+
+/* The server whose checks say how <s> is. */
+static const struct server *checked(const struct server *s)
+{
+	while (s->tracks != NULL)
+		s = s->tracks;
+	return s;
+}
+
+const char *server_status_text(const struct server *s, char space[SERVER_STATUS_SIZE])
 {
 	unsigned admin = atomic_load_explicit(&s->admin, memory_order_relaxed);
 	int state = atomic_load_explicit(&s->state, memory_order_relaxed);
 	struct health_view v = { .enabled = false };
 	bool falling;
 
-	if (s->health != NULL)
-		health_view(s, &v);
+	if (checked(s)->health != NULL)
+		health_view(checked(s), &v);
 	falling = v.enabled && v.health + 1 < v.rise + v.fall && v.health >= v.rise;
 	if (admin & SERVER_MAINT_ANY)
-		return (admin & SERVER_MAINT_ANY) == SERVER_MAINT_NAME ? "MAINT (resolution)" : "MAINT";
+		return maintenance_text(s, admin, space);
 	if (state == SERVER_DOWN)
 		return v.enabled && v.health > 0 ? counted(space, "DOWN", v.health, v.rise) : "DOWN";
 	if (state == SERVER_STOPPING)
 		return falling ? counted(space, "NOLB", v.health - v.rise + 1, v.fall) : "NOLB";
-	if (admin & SERVER_DRAIN)
+	if (admin & SERVER_DRAIN_ANY)
 		return falling ? counted(space, "DRAIN", v.health - v.rise + 1, v.fall) : "DRAIN";
 	if (falling)
 		return counted(space, "UP", v.health - v.rise + 1, v.fall);
@@ -140,12 +167,14 @@ static void note(struct gateway *g, const struct server *s, const struct server_
 void server_log_state(struct gateway *g, const struct server *s, const struct server_before *before, const char *why)
 {
 	int state = atomic_load_explicit(&s->state, memory_order_relaxed);
-	char what[WHAT_SIZE];
+	char what[WHAT_SIZE], name[SERVER_STATUS_SIZE / 2];
 
 	if (state == before->state || (before->admin & SERVER_MAINT_ANY) != 0)
 		return;
+	if (s->tracks != NULL)
+		why = tracked_name(s, name);
 	snprintf(what, sizeof(what), "is %s%s%s", state == SERVER_DOWN ? "DOWN" : state == SERVER_STOPPING ? "stopping" : "UP",
-		 why == NULL ? "" : ", ", why == NULL ? "" : why);
+		 why == NULL ? "" : s->tracks != NULL ? " via " : ", ", why == NULL ? "" : why);
 	if (state == SERVER_DOWN || state == SERVER_STOPPING)
 		note(g, s, before, state == SERVER_DOWN ? "server.down" : "server.stopping", what, REST_LEFT);
 	else
@@ -159,41 +188,56 @@ static void log_maintenance_ends(struct gateway *g, const struct server *s, cons
 	if (before->admin & SERVER_MAINT_NAME)
 		snprintf(what, sizeof(what), "('%.*s') is UP/READY (resolves again)", SLICE_ARG(s->host));
 	else
-		snprintf(what, sizeof(what), "is UP/READY (leaving forced maintenance)");
+		snprintf(what, sizeof(what), "is UP/READY (leaving %smaintenance)", before->admin & SERVER_MAINT_TRACKED ? "" : "forced ");
 	note(g, s, before, "server.up", what, REST_NOTHING);
 }
 
 static void log_maintenance_begins(struct gateway *g, const struct server *s, const struct server_before *before, unsigned admin)
 {
-	const char *name = admin & SERVER_MAINT_NAME ? " (No IP for server)" : "";
-	char what[WHAT_SIZE];
+	const char *name = admin & SERVER_MAINT_NAME ? " (No IP for server)" : "", *via = "";
+	char what[WHAT_SIZE], space[SERVER_STATUS_SIZE / 2];
 
+	if (admin & SERVER_MAINT_TRACKED) {
+		via = " via ";
+		name = tracked_name(s, space);
+	}
 	if (before->down)
-		snprintf(what, sizeof(what), "was DOWN and now enters maintenance%s", name);
+		snprintf(what, sizeof(what), "was DOWN and now enters maintenance%s%s", via, name);
 	else
-		snprintf(what, sizeof(what), "is going DOWN for maintenance%s", name);
+		snprintf(what, sizeof(what), "is going DOWN for maintenance%s%s", via, name);
 	note(g, s, before, "server.maint", what, before->down ? REST_NOTHING : REST_LEFT);
+}
+
+static void log_drain_begins(struct gateway *g, const struct server *s, const struct server_before *before, unsigned admin)
+{
+	char what[WHAT_SIZE], space[SERVER_STATUS_SIZE / 2];
+
+	if (admin & SERVER_DRAIN_TRACKED)
+		snprintf(what, sizeof(what), "enters drain state via %s", tracked_name(s, space));
+	else
+		snprintf(what, sizeof(what), "enters drain state");
+	note(g, s, before, "server.drain", what, before->down ? REST_LEFT : REST_ONLINE);
 }
 
 void server_log_admin(struct gateway *g, const struct server *s, const struct server_before *before)
 {
-	unsigned admin = atomic_load_explicit(&s->admin, memory_order_relaxed), changed = admin ^ before->admin;
+	unsigned admin = atomic_load_explicit(&s->admin, memory_order_relaxed);
 	bool was = (before->admin & SERVER_MAINT_ANY) != 0, is = (admin & SERVER_MAINT_ANY) != 0;
 
 	if (!was && is)
 		log_maintenance_begins(g, s, before, admin);
 	else if (was && !is)
 		log_maintenance_ends(g, s, before);
-	else if (!is && (changed & SERVER_DRAIN) != 0 && (admin & SERVER_DRAIN) != 0)
-		note(g, s, before, "server.drain", "enters drain state", REST_ONLINE);
-	else if (!is && (changed & SERVER_DRAIN) != 0)
-		note(g, s, before, "server.up", "is UP (leaving forced drain)", REST_NOTHING);
+	else if (!is && (before->admin & SERVER_DRAIN_ANY) == 0 && (admin & SERVER_DRAIN_ANY) != 0)
+		log_drain_begins(g, s, before, admin);
+	else if (!is && (before->admin & SERVER_DRAIN_ANY) != 0 && (admin & SERVER_DRAIN_ANY) == 0)
+		note(g, s, before, "server.up", before->admin & SERVER_DRAIN ? "is UP (leaving forced drain)" : "is UP (leaving drain)",
+		     REST_NOTHING);
 }
 
 void server_log_backend(struct gateway *g, const struct server *s, const struct server_before *before)
 {
 	struct counts c = count_usable(s->backend);
-
 	char line[LINE_SIZE];
 
 	if (before->lineup == 0 || c.active > 0 || c.backup > 0)

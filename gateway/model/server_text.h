@@ -9,9 +9,6 @@ struct gateway;
 
 #define SERVER_ADDRESS_SIZE 128
 
-/* Any bit of "out for maintenance". */
-#define SERVER_MAINT_ANY (SERVER_MAINT | SERVER_MAINT_CONFIG | SERVER_MAINT_NAME)
-
 /* "192.0.2.1", "2001:db8::1"; "unix" for a path or an abstract name; "-" without an address. <port>, unless NULL, gets the port or 0. */
 const char *server_address_text(const struct server_address *a, char space[SERVER_ADDRESS_SIZE], unsigned *port);
 

@@ -108,6 +108,38 @@ static void settle(struct gateway *g, struct server *s, const struct server_befo
 		cut(g, s, before);
 }
 
+/* --- tracking --- */
+
+static enum server_state tracked_state(const struct server *s)
+{
+	int state = atomic_load_explicit(&s->state, memory_order_relaxed);
+
+	return state == SERVER_STARTING ? SERVER_UP : (enum server_state)state;
+}
+
+/* Those that track <s> follow it, and so on: the configuration has no circles. */
+static void lead(struct gateway *g, const struct server *s)
+{
+	unsigned admin = atomic_load_explicit(&s->admin, memory_order_relaxed), set = 0;
+
+	if (admin & SERVER_MAINT_ANY)
+		set |= SERVER_MAINT_TRACKED;
+	if (admin & SERVER_DRAIN_ANY)
+		set |= SERVER_DRAIN_TRACKED;
+	for (struct server *t = s->trackers; t != NULL; t = t->next_tracker) {
+		server_set_state(g, t, tracked_state(s), NULL);
+		server_set_admin(g, t, set, (SERVER_MAINT_TRACKED | SERVER_DRAIN_TRACKED) & ~set);
+	}
+}
+
+void servers_follow(struct gateway *g)
+{
+	for (struct proxy *p = g->config->proxies; p != NULL; p = p->next) {
+		for (const struct server *s = p->backend.servers; s != NULL; s = s->next)
+			lead(g, s);
+	}
+}
+
 /* --- slow start --- */
 
 static void slow_arm(struct server_life *life, int64_t now)
@@ -145,9 +177,13 @@ static void slow_step(struct timer *t)
 	reline(life->gateway, s, &before);
 }
 
-/* To SERVER_UP, or SERVER_STARTING first. */
+/* To SERVER_UP, or SERVER_STARTING first; a tracking one to what the other is. */
 static void come_up(struct gateway *g, struct server *s, const struct server_before *before)
 {
+	if (s->tracks != NULL && tracked_state(s->tracks) != SERVER_UP) {
+		atomic_store_explicit(&s->state, tracked_state(s->tracks), memory_order_relaxed);
+		return;
+	}
 	atomic_store_explicit(&s->state, SERVER_UP, memory_order_relaxed);
 	if (s->o.slowstart_ms <= 0 || !before->down || is_down(s) || !runs(g))
 		return;
@@ -173,10 +209,11 @@ void server_set_state(struct gateway *g, struct server *s, enum server_state to,
 	else
 		atomic_store_explicit(&s->state, to, memory_order_relaxed);
 	settle(g, s, &before);
-	if (!runs(g))
-		return;
-	server_log_state(g, s, &before, why);
-	server_log_backend(g, s, &before);
+	if (runs(g)) {
+		server_log_state(g, s, &before, why);
+		server_log_backend(g, s, &before);
+	}
+	lead(g, s);
 }
 
 void server_set_admin(struct gateway *g, struct server *s, unsigned set, unsigned clear)
@@ -194,10 +231,11 @@ void server_set_admin(struct gateway *g, struct server *s, unsigned set, unsigne
 		come_up(g, s, &before);
 	}
 	settle(g, s, &before);
-	if (!runs(g))
-		return;
-	server_log_admin(g, s, &before);
-	server_log_backend(g, s, &before);
+	if (runs(g)) {
+		server_log_admin(g, s, &before);
+		server_log_backend(g, s, &before);
+	}
+	lead(g, s);
 }
 
 void server_set_weight(struct gateway *g, struct server *s, unsigned weight)
@@ -295,6 +333,7 @@ void server_states_begin(struct gateway *g)
 		atomic_store_explicit(&p->backend.last_change_ms, now_ms(), memory_order_relaxed);
 		lineup_rebuild(g, p);
 	}
+	servers_follow(g);
 }
 
 void server_states_end(struct gateway *g)

@@ -20,7 +20,7 @@ void server_states_end(struct gateway *g);
 /* <why>: for the log line: "reason: Layer4 timeout, check duration: 2001ms", "changed from CLI"; NULL: none. <to> is not
  * SERVER_STARTING: that is what SERVER_UP becomes for a server with slowstart. */
 void server_set_state(struct gateway *g, struct server *s, enum server_state to, const char *why);
-/* At the end of its maintenance a server is up, whatever checks said before. */
+/* At the end of its maintenance a server is up, whatever checks said before. Servers that track one follow each of its changes. */
 void server_set_admin(struct gateway *g, struct server *s, unsigned set, unsigned clear); /* bits of enum server_admin */
 void server_set_weight(struct gateway *g, struct server *s, unsigned weight);
 void server_set_maxconn(struct gateway *g, struct server *s, unsigned maxconn);
@@ -31,8 +31,11 @@ void server_set_address(struct gateway *g, struct server *s, const struct sockad
 enum server_sight { SIGHT_CONNECTED, SIGHT_CONNECT_FAILED, SIGHT_RESPONSE_OK, SIGHT_RESPONSE_BAD };
 void server_report(struct gateway *g, struct server *s, enum server_sight what);
 
-/* "UP", "UP 1/3", "DOWN", "DOWN 1/2", "NOLB", "MAINT", "MAINT (resolution)", "DRAIN", "no check": as "show stat" says it. In <space>. */
-const char *server_status_text(const struct server *s, char space[32]);
+#define SERVER_STATUS_SIZE 160
+
+/* "UP", "UP 1/3", "DOWN", "DOWN 1/2", "NOLB", "MAINT", "MAINT (resolution)", "MAINT (via be/s1)", "DRAIN", "no check": as "show stat" says
+ * it. In <space>. */
+const char *server_status_text(const struct server *s, char space[SERVER_STATUS_SIZE]);
 
 /* "show servers state" (version 1 of HAProxy's format), for one backend or all (NULL), and reading it back: in the state file or handed
  * over by the old process. Lines that do not fit the configuration are skipped; what the configuration has changed since wins.

@@ -9,6 +9,7 @@
 #include "gateway/balance/lineup.h"
 #include "gateway/conf/address.h"
 #include "gateway/health/health.h"
+#include "gateway/model/life.h"
 #include "gateway/model/proxy.h"
 #include "gateway/model/server_text.h"
 #include "gateway/session/worker.h"
@@ -16,9 +17,11 @@
 
 /* Bits of srv_admin_state. */
 enum {
-	FILE_MAINT = 0x01,        /* in maintenance now, whoever said so */
+	FILE_MAINT = 0x01,        /* an operator, or the configuration, said so */
+	FILE_MAINT_TRACKED = 0x02,
 	FILE_MAINT_CONFIG = 0x04, /* "disabled" in its configuration */
 	FILE_DRAIN = 0x08,
+	FILE_DRAIN_TRACKED = 0x10,
 	FILE_MAINT_NAME = 0x20,
 };
 
@@ -83,6 +86,10 @@ static unsigned file_admin(const struct server *s)
 		bits |= FILE_MAINT;
 	if (admin & SERVER_DRAIN)
 		bits |= FILE_DRAIN;
+	if (admin & SERVER_MAINT_TRACKED)
+		bits |= FILE_MAINT_TRACKED;
+	if (admin & SERVER_DRAIN_TRACKED)
+		bits |= FILE_DRAIN_TRACKED;
 	if (admin & SERVER_MAINT_NAME)
 		bits |= FILE_MAINT_NAME;
 	return bits;
@@ -245,6 +252,7 @@ static void read_text(struct gateway *g, struct slice text, bool from_file)
 	}
 	for (struct proxy *p = g->config->proxies; p != NULL; p = p->next)
 		lineup_rebuild(g, p);
+	servers_follow(g);
 }
 
 void server_states_read(struct gateway *g, struct slice text)

@@ -247,7 +247,7 @@ static bool worth_keeping(const struct upstream *u)
 		return false;
 	if (s->o.max_reuse > 0 && u->requests >= s->o.max_reuse)
 		return false;
-	if (!server_usable(s) && (atomic_load(&s->admin) & SERVER_DRAIN) == 0)
+	if (!server_usable(s) && (atomic_load(&s->admin) & SERVER_DRAIN_ANY) == 0)
 		return false;
 	return s->o.pool_max_conn < 0 ||
 	       atomic_load_explicit(&s->idle, memory_order_relaxed) < (unsigned)s->o.pool_max_conn;

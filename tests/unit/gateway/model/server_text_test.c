@@ -233,6 +233,35 @@ static void names_are_told_to_the_log(void **state)
 	assert_silence(t);
 }
 
+static void a_server_that_tracks_says_whom(void **state)
+{
+	struct test *t = *state;
+	struct gateway *g = &t->farm.gateway;
+	char space[SERVER_STATUS_SIZE];
+
+	t->s2->tracks = t->s1;
+	t->s1->trackers = t->s2;
+	server_set_state(g, t->s1, SERVER_DOWN, "reason: Layer4 timeout");
+	assert_non_null(strstr(said(t), "Server be/s1 is DOWN, reason: Layer4 timeout. "));
+	assert_non_null(strstr(said(t), "Server be/s2 is DOWN via be/s1. 0 active"));
+	assert_string_equal(said(t), EMERGENCY "proxy be has no server available!");
+	server_set_admin(g, t->s1, SERVER_DRAIN, 0);
+	assert_non_null(strstr(said(t), "Server be/s1 enters drain state. 0 active and 0 backup servers left. "));
+	assert_non_null(strstr(said(t), "Server be/s2 enters drain state via be/s1. 0 active and 0 backup servers left. "));
+	server_set_admin(g, t->s1, SERVER_MAINT, SERVER_DRAIN);
+	assert_string_equal(said(t), NOTICE "Server be/s1 was DOWN and now enters maintenance.");
+	assert_string_equal(said(t), NOTICE "Server be/s2 was DOWN and now enters maintenance via be/s1.");
+	assert_string_equal(server_status_text(t->s2, space), "MAINT (via be/s1)");
+	server_set_admin(g, t->s1, 0, SERVER_MAINT);
+	assert_string_equal(said(t), NOTICE "Server be/s1 is UP/READY (leaving forced maintenance).");
+	assert_string_equal(said(t), NOTICE "Server be/s2 is UP/READY (leaving maintenance).");
+	t->health = (struct health){ .server = t->s1, .enabled = true, .last = CHECK_L4OK, .count = 3 };
+	t->s1->health = &t->health;
+	assert_string_equal(server_status_text(t->s2, space), "UP 2/3"); /* the checks are the other's */
+	t->s1->health = NULL;
+	assert_silence(t);
+}
+
 static void nothing_is_said_before_it_runs(void **state)
 {
 	struct test *t = *state;
@@ -265,6 +294,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(states_are_told_to_the_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(maintenance_is_told_to_the_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_are_told_to_the_log, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_server_that_tracks_says_whom, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_said_before_it_runs, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_global_logs_may_be_meant, setup, teardown),
 	};

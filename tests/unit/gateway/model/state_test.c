@@ -209,6 +209,40 @@ static void draining_is_no_maintenance(void **state)
 	assert_true(server_usable(s));
 }
 
+/* --- tracking --- */
+
+/* s2 tracks s1, s3 tracks s2. */
+static void servers_follow_those_that_they_track(void **state)
+{
+	struct farm *f = *state;
+	struct server *s1 = farm_add(f, "s1", 1), *s2 = farm_add(f, "s2", 1), *s3 = farm_add(f, "s3", 1);
+
+	s2->tracks = s1;
+	s1->trackers = s2;
+	s3->tracks = s2;
+	s2->trackers = s3;
+	s1->o.disabled = true;
+	run(f);
+	assert_int_equal(atomic_load(&s3->admin), SERVER_MAINT_TRACKED); /* from the start */
+	server_set_admin(&f->gateway, s1, 0, SERVER_MAINT_CONFIG);
+	assert_int_equal(lineup_usable(&f->proxy), 3);
+	server_set_state(&f->gateway, s1, SERVER_STOPPING, NULL);
+	assert_int_equal(state_of(s3), SERVER_STOPPING);
+	server_set_state(&f->gateway, s1, SERVER_DOWN, NULL);
+	assert_int_equal(state_of(s2), SERVER_DOWN);
+	assert_int_equal(lineup_usable(&f->proxy), 0);
+	server_set_admin(&f->gateway, s2, SERVER_MAINT, 0);
+	server_set_admin(&f->gateway, s2, 0, SERVER_MAINT);
+	assert_int_equal(state_of(s2), SERVER_DOWN); /* its own maintenance ends, but not what it tracks */
+	assert_int_equal(state_of(s3), SERVER_DOWN);
+	server_set_state(&f->gateway, s1, SERVER_UP, NULL);
+	assert_int_equal(lineup_usable(&f->proxy), 3);
+	server_set_admin(&f->gateway, s1, SERVER_DRAIN, 0);
+	assert_int_equal(atomic_load(&s3->admin), SERVER_DRAIN_TRACKED);
+	server_set_admin(&f->gateway, s1, 0, SERVER_DRAIN);
+	assert_int_equal(lineup_usable(&f->proxy), 3);
+}
+
 /* --- weight, slow start --- */
 
 static void weights_and_limits_change(void **state)
@@ -362,6 +396,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(maintenance_has_several_reasons, setup, teardown),
 		cmocka_unit_test_setup_teardown(after_maintenance_a_server_is_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(draining_is_no_maintenance, setup, teardown),
+		cmocka_unit_test_setup_teardown(servers_follow_those_that_they_track, setup, teardown),
 		cmocka_unit_test_setup_teardown(weights_and_limits_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_server_starts_slowly, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_start_may_be_broken_off, setup, teardown),
