@@ -209,7 +209,7 @@ static bool wants_last_address(struct server *s)
 static void read_address(struct gateway *g, struct server *s, const struct slice *fields)
 {
 	struct sockaddr_storage sa;
-	socklen_t len;
+	socklen_t len = 0;
 
 	if (!is_name(s) || !slice_eq(fields[FIELD_NAME], s->host) || !wants_last_address(s))
 		return;
