@@ -428,6 +428,7 @@ static void nobody_to_check(void **state)
 	t->farm.proxy.next = &front;
 	start(t);
 	health_stop(&t->farm.gateway);
+	server_states_end(&t->farm.gateway);
 	t->farm.proxy.next = NULL;
 }
 
