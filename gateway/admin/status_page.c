@@ -271,8 +271,11 @@ static bool is_user(const struct stats_page *page, struct exchange *x)
 
 	if (!auth_basic(x, &name, &password))
 		return false;
-	for (const struct stats_user *u = page->users; u != NULL; u = u->next)
-		known |= auth_same(name, u->name) & auth_same(password, u->password);
+	for (const struct stats_user *u = page->users; u != NULL; u = u->next) {
+		bool same_name = auth_same(name, u->name), same_password = auth_same(password, u->password);
+
+		known |= same_name && same_password;
+	}
 	return known;
 }
 
