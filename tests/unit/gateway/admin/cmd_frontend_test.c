@@ -5,23 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <netinet/in.h>
 #include "tests/unit/gateway/support/console.h"
 
 static struct console c;
-
-/* A port that is free now. */
-static unsigned free_port(void)
-{
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(sa);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (bind(fd, (struct sockaddr *)&sa, len) != 0 || getsockname(fd, (struct sockaddr *)&sa, &len) != 0)
-		abort();
-	close(fd);
-	return ntohs(sa.sin_port);
-}
 
 static int setup(void **state)
 {
@@ -33,7 +19,7 @@ static int setup(void **state)
 		 "frontend other\n bind 127.0.0.1:%u\n bind 127.0.0.1:%u\n http-request return status 200\n"
 		 "frontend off\n bind 127.0.0.1:%u\n disabled\n"
 		 "backend be\n",
-		 free_port(), free_port(), free_port(), free_port());
+		 console_free_port(), console_free_port(), console_free_port(), console_free_port());
 	console_open(&c, text);
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "gateway/conf/conf.h"
 #include "gateway/health/health.h"
 #include "gateway/model/proxy.h"
+#include "gateway/session/client.h"
 #include "gateway/session/gateway.h"
 #include "gateway/session/listen.h"
 #include "gateway/session/worker.h"
@@ -68,6 +70,8 @@ static inline void console_turn(struct console *c, int wait_ms)
 
 static inline void console_close(struct console *c)
 {
+	for (unsigned i = 0; i < c->gateway->worker_count; i++)
+		clients_stop(&c->gateway->workers[i], true);
 	for (unsigned i = 0; i < 3; i++)
 		console_turn(c, 0);
 	runtime_stop(c->gateway);
@@ -152,6 +156,28 @@ static inline const char *console_line(struct console *c, const char *line)
 	if (c->answer.len > 0)
 		c->answer.ptr[--c->answer.len] = '\0';
 	return c->answer.ptr;
+}
+
+/* A socket that listens on a free port of 127.0.0.1. */
+static inline int console_listen(unsigned *port)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sa);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (bind(fd, (struct sockaddr *)&sa, len) != 0 || listen(fd, 10) != 0 || getsockname(fd, (struct sockaddr *)&sa, &len) != 0)
+		abort();
+	*port = ntohs(sa.sin_port);
+	return fd;
+}
+
+/* A port that is free now. */
+static inline unsigned console_free_port(void)
+{
+	unsigned port;
+
+	close(console_listen(&port));
+	return port;
 }
 
 /* A proxy or server by name. */
