@@ -98,6 +98,11 @@ static void counts_are_wide_and_never_below_nothing(void **state)
 	assert_int_equal(get(STICK_GPT0, 0), 0);
 	stick_set(f.table, f.entry, STICK_GPC0_RATE, 9); /* cannot be set */
 	assert_int_equal(get(STICK_GPC0_RATE, 0), 0);
+	stick_put(f.table, f.entry, STICK_GPC0_RATE, 9, 5000); /* can: nine events now */
+	assert_int_equal(get(STICK_GPC0_RATE, 5000), 9);
+	assert_int_equal(get(STICK_GPC0_RATE, 7000), 0);
+	stick_put(f.table, f.entry, STICK_GPT0, 5, 0);
+	assert_int_equal(get(STICK_GPT0, 0), 5);
 }
 
 /* Read off HAProxy 2.6.12 with http_req_rate(1s): four requests at once. */
