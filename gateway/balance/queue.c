@@ -142,7 +142,7 @@ static void tell(struct waiter *woken, const struct waiter *not_this)
 
 	for (; woken != NULL; woken = next) {
 		next = woken->next; /* from its task on it may wait again */
-		if (woken != not_this)
+		if (not_this == NULL || woken != not_this)
 			loop_post(woken->loop, &woken->task);
 	}
 }
