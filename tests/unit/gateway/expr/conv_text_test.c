@@ -205,7 +205,7 @@ static void captures(void **state)
 		{ "capture.res.hdr(0)", "string xyz" },
 	};
 	static const char *const hungry[] = { "str(a),capture-req(0)", "str(a),capture-res(0)" };
-	struct capture second = { .index = 1, .len = 3 }, first = { .next = &second, .index = 0, .len = 9 }, answer = { .index = 0, .len = 9 };
+	static struct capture second = { .index = 1, .len = 3 }, first = { .next = &second, .index = 0, .len = 9 }, answer = { .index = 0, .len = 9 };
 	struct rules *t = *state;
 
 	t->fe.request_captures = &first;
