@@ -51,9 +51,10 @@ static int end(void **state)
 	return exprs_end(state);
 }
 
+/* Before there is one, the frontend gives its name. */
 static void chosen_backend(void **state)
 {
-	static const struct expr_case none[] = { { "be_name", "" }, { "be_id", "" }, { "be_server_timeout", "" } };
+	static const struct expr_case none[] = { { "be_name", "string fe" }, { "be_id", "integer 8" }, { "be_server_timeout", "" } };
 	static const struct expr_case cases[] = {
 		{ "be_name", "string be" },           { "be_id", "integer 9" },
 		{ "be_server_timeout", "integer 10" }, { "be_tunnel_timeout", "integer 20" },
@@ -67,6 +68,7 @@ static void chosen_backend(void **state)
 
 	rules_response(t, "HTTP/1.1 200 OK");
 	t->x.backend = NULL;
+	t->fe.id = 8;
 	exprs_check(t, EXPRS(none));
 	t->x.backend = &t->be;
 	t->be.id = 9;
