@@ -134,6 +134,16 @@ $(FUZZ_PROGRAMS): $(B)/%: $(B)/obj/%.o $(call libraries,$(LAYERS)) $(B)/libgatew
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(B)/libbase.a -fsanitize=fuzzer $(PACKAGE_LIBS) $(GATEWAY_LIBS) -lm
 
+# llhttp comes from Debian's node-llhttp as sources.
+LLHTTP_OBJECTS := $(patsubst %,$(B)/obj/llhttp/%.o,llhttp http api)
+$(LLHTTP_OBJECTS): $(B)/obj/llhttp/%.o: /usr/share/llhttp/%.c $(B)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -W%,$(CFLAGS)) -w -DLLHTTP_STRICT_MODE=1 -I/usr/share/include/llhttp -c $< -o $@
+$(B)/obj/tests/fuzz/llhttp_reading.o: PACKAGE_CFLAGS += -isystem /usr/share/include
+$(B)/tests/fuzz/llhttp_fuzz: $(LLHTTP_OBJECTS) $(B)/obj/tests/fuzz/llhttp_reading.o
+-include $(B)/obj/tests/fuzz/llhttp_reading.d
+
 # --- for editors --------------------------------------------------------------------------------
 
 ifeq ($(B),build)
