@@ -126,7 +126,8 @@ static enum err publish_beside_own(struct relay *r, struct outgoing *out, size_t
 
 	while (e == ERR_OK) {
 		send_all(r, out, from, count);
-		relay_own_apply(r, rows, row_count);
+		if (row_count > 0)
+			relay_own_apply(r, rows, row_count);
 		row_count = 0;
 		e = await_reports(r);
 		from = first_failure(out, from, count);

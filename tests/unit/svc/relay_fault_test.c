@@ -1,11 +1,24 @@
 /* relay_fault_test.c - the relay when sessions, databases, logs, Redis or Kafka go away under it.
  *
  * For the thread sanitizer, see tests/unit/support/c11_threads.c. link: -Wl,-u,thrd_create
+ * Kafka can be made to refuse. link: -Wl,--wrap=broker_produce
  */
 #include "tests/unit/svc/relay_fixture.h"
 
+#include <malloc.h>
+#include <stdatomic.h>
+
 #include "shared/svc/outbox.h"
 #include "tests/unit/support/proxy.h"
+
+static atomic_bool kafka_away;
+
+enum err __real_broker_produce(struct broker_producer *p, const char *topic, const struct broker_record *r, void *tag);
+enum err __wrap_broker_produce(struct broker_producer *p, const char *topic, const struct broker_record *r, void *tag);
+enum err __wrap_broker_produce(struct broker_producer *p, const char *topic, const struct broker_record *r, void *tag)
+{
+	return atomic_load(&kafka_away) ? ERR_TIMEOUT : __real_broker_produce(p, topic, r, tag);
+}
 
 /* The UUID that the newest mark names. */
 static const char *marked_log(struct fixture *f)
@@ -121,6 +134,31 @@ static void test_own_copy_that_misses_something(void **state)
 	UNTIL(SOON_MS, domain_held_is_table(&f->d));
 }
 
+static size_t allocated(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return m.uordblks + m.hblkhd;
+}
+
+/* A batch that is sent again and again while Kafka is away takes no more memory for that. */
+static void test_kafka_stays_away(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t resends;
+	size_t before;
+
+	start_and_settle(f);
+	atomic_store(&kafka_away, true);
+	domain_sql(&f->d, "INSERT INTO thing VALUES (1, 1, 'a')");
+	UNTIL(SOON_MS, (resends = domain_counter(&f->d, "moa_relay_resends_total")) > 0);
+	before = allocated();
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_relay_resends_total") > resends + 10);
+	assert_in_range(allocated(), 0, before + 200000);
+	atomic_store(&kafka_away, false);
+	assert_settles(f);
+}
+
 static void test_kafka_comes_late(void **state)
 {
 	struct fixture *f = *state;
@@ -131,8 +169,7 @@ static void test_kafka_comes_late(void **state)
 
 	proxy_set(proxy, PROXY_AWAY);
 	o.brokers = arena_printf(f->d.arena, "127.0.0.1:%u", (unsigned)proxy_port(proxy)).ptr;
-	f->relay = relay_create(&o);
-	relay_start(f->relay);
+	start_with(f, &o);
 	for (int i = 1; i <= 5; i++)
 		domain_sql(&f->d, "INSERT INTO thing VALUES (%d, %d, 'n')", i, i);
 	UNTIL(SOON_MS, clock_mono_us() - start_us > 2500000);
@@ -248,6 +285,7 @@ int main(void)
 		TEST(test_topic_made_anew),
 		TEST(test_own_copy_emptied),
 		TEST(test_own_copy_that_misses_something),
+		TEST(test_kafka_stays_away),
 		TEST(test_kafka_comes_late),
 		TEST(test_stop_drains),
 		TEST(test_locked_key_at_election),

@@ -62,12 +62,17 @@ static inline int teardown(void **state)
 	return 0;
 }
 
+static inline void start_with(struct fixture *f, const struct relay_options *o)
+{
+	f->relay = relay_create(o);
+	relay_start(f->relay);
+}
+
 static inline void start(struct fixture *f)
 {
 	struct relay_options o = domain_relay(&f->d, f->own);
 
-	f->relay = relay_create(&o);
-	relay_start(f->relay);
+	start_with(f, &o);
 }
 
 /* Leads, and its first snapshot is over: nothing but what the test does happens from here on. */
