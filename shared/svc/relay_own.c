@@ -161,7 +161,8 @@ enum err relay_own_repair(struct relay *r)
 {
 	struct view_position at[TOPIC_PARTITIONS_MAX];
 
-	if (!r->own_broken || read_positions(r, at) != ERR_OK)
+	/* The pool's probe says when a try is worth its time: a frozen Redis would hold Kafka up at each. */
+	if (!r->own_broken || !resp_db_is_up(r->redis_db) || read_positions(r, at) != ERR_OK)
 		return ERR_OK;
 	r->own_broken = false;
 	for (int32_t p = 0; p < r->topic->partitions; p++) {

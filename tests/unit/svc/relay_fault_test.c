@@ -1,7 +1,8 @@
 /* relay_fault_test.c - the relay when sessions, databases, logs, Redis or Kafka go away under it.
  *
  * For the thread sanitizer, see tests/unit/support/c11_threads.c. link: -Wl,-u,thrd_create
- * Kafka can be made to refuse. link: -Wl,--wrap=broker_produce
+ * Attempts to connect to Redis are counted, and Kafka can be made to refuse. link: -Wl,--wrap=resp_open
+ * link: -Wl,--wrap=broker_produce
  */
 #include "tests/unit/svc/relay_fixture.h"
 
@@ -10,6 +11,22 @@
 
 #include "shared/svc/outbox.h"
 #include "tests/unit/support/proxy.h"
+#include "tests/unit/support/servers.h"
+
+/* Attempts to connect to this Redis while its pool knew that it is away. */
+static struct {
+	_Atomic(struct resp_db *) db;
+	atomic_uint in_vain;
+} watched;
+
+enum err __real_resp_open(struct resp_db *db, struct resp_conn **c);
+enum err __wrap_resp_open(struct resp_db *db, struct resp_conn **c);
+enum err __wrap_resp_open(struct resp_db *db, struct resp_conn **c)
+{
+	if (db == atomic_load(&watched.db) && !resp_db_is_up(db))
+		atomic_fetch_add(&watched.in_vain, 1);
+	return __real_resp_open(db, c);
+}
 
 static atomic_bool kafka_away;
 
@@ -132,6 +149,36 @@ static void test_own_copy_that_misses_something(void **state)
 		domain_redis(&f->d, "HSET m1:{%s:%d}:pos next 0", f->d.name, (int)p);
 	}
 	UNTIL(SOON_MS, domain_held_is_table(&f->d));
+}
+
+/* A frozen Redis of its own: once that is known, Kafka does not wait each second for it to answer a new connection. */
+static void test_own_redis_frozen(void **state)
+{
+	struct fixture *f = *state;
+	struct relay_options o = domain_relay(&f->d, f->own);
+	char url[SERVERS_URL_BYTES];
+	struct proxy *proxy = proxy_for("TEST_REDIS_URL", url);
+	const char *why;
+	size_t marks;
+
+	o.redis = resp_db_create(slice_str(url), 2, &why);
+	assert_non_null(o.redis);
+	assert_true(resp_db_wait_up(o.redis, SOON_MS));
+	start_with(f, &o);
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") == 1);
+	proxy_set(proxy, PROXY_STALL);
+	UNTIL(SOON_MS, !resp_db_is_up(o.redis));
+	atomic_store(&watched.db, o.redis);
+	domain_sql(&f->d, "INSERT INTO thing VALUES (1, 1, 'a')");
+	marks = domain_topic_count(&f->d, EVENT_KIND_MARK);
+	UNTIL(SOON_MS, domain_topic_count(&f->d, EVENT_KIND_MARK) >= marks + 3 * DOMAIN_PARTITIONS);
+	assert_non_null(last_of(f, "1:1").key.ptr);
+	assert_int_equal(atomic_load(&watched.in_vain), 0);
+	proxy_set(proxy, PROXY_PASS);
+	assert_settles(f);
+	stop_relay(&f->relay);
+	resp_db_free(&o.redis);
+	proxy_stop(&proxy);
 }
 
 static size_t allocated(void)
@@ -285,6 +332,7 @@ int main(void)
 		TEST(test_topic_made_anew),
 		TEST(test_own_copy_emptied),
 		TEST(test_own_copy_that_misses_something),
+		TEST(test_own_redis_frozen),
 		TEST(test_kafka_stays_away),
 		TEST(test_kafka_comes_late),
 		TEST(test_stop_drains),
