@@ -9,6 +9,9 @@
 
 #include "shared/base/hash.h"
 
+/* The search for a hash reads all users: well over a million in this time. */
+#define RESOLVE_MS 2500
+
 const char store_visit_position_select[] = "SELECT log_uuid, next_offset FROM visit_position WHERE partition_id = ? FOR UPDATE";
 const char store_visit_position_upsert[] =
 	"INSERT INTO visit_position (partition_id, log_uuid, next_offset) VALUES (?, ?, ?)"
@@ -92,6 +95,7 @@ static enum err resolve_hashes(struct sql_conn *c, struct arena *a, struct visit
 		buf_free(&text);
 		return ERR_OK;
 	}
+	sql_set_statement_ms(c, RESOLVE_MS);
 	e = run_made(c, a, &text, &rows);
 	for (size_t r = 0; e == ERR_OK && r < rows.count; r++) {
 		for (size_t i = 0; i < count; i++) {
