@@ -12,6 +12,7 @@
 #define KEY_PARTS_MAX 4
 #define BODY_ARENA_BYTES 16384
 #define BODY_ARENA_LIMIT (64 << 20)
+#define DEPTH_MS 3000
 
 static struct slice id_list(struct arena *a, const uint64_t *ids, size_t count)
 {
@@ -234,8 +235,10 @@ enum err outbox_depth(struct sql_conn *c, struct arena *a, uint64_t *rows, int64
 	static const char sql[] = "SELECT (SELECT COUNT(*) FROM (SELECT id FROM outbox LIMIT 1000000) AS some),"
 				  " (SELECT TIMESTAMPDIFF(MICROSECOND, created, UTC_TIMESTAMP(6)) FROM outbox ORDER BY id LIMIT 1)";
 	struct sql_rows r;
-	enum err e = sql_run(c, sql, NULL, 0, a, &r);
+	enum err e;
 
+	sql_set_statement_ms(c, DEPTH_MS);
+	e = sql_run(c, sql, NULL, 0, a, &r);
 	if (e != ERR_OK)
 		return e;
 	*age_us = 0;

@@ -41,7 +41,7 @@ enum err MUST_CHECK outbox_rewrite(struct sql_db *db, const struct owned_table *
 
 /* Moves the version counter to at least <version>: a row inserted and deleted in one transaction. */
 enum err MUST_CHECK outbox_floor(struct sql_conn *c, uint64_t version);
-/* Number of rows (counted up to 1,000,000) and age of the oldest in µs. */
+/* Number of rows (counted up to 1,000,000) and age of the oldest in µs. May take 3 s. */
 enum err MUST_CHECK outbox_depth(struct sql_conn *c, struct arena *a, uint64_t *rows, int64_t *age_us);
 
 /* ---- snapshot ---- */
