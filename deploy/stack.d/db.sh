@@ -96,7 +96,7 @@ db_url() {
 
 # The database client as administrator of domain $1, with SQL $2 or standard input.
 db_client() {
-	local options=(--no-defaults "--socket=$(db_socket "$1_db")" "--user=$ADMIN" --connect-timeout=10
+	local options=(--no-defaults "--socket=$(db_socket "$1_db")" "--user=$ADMIN" --connect-timeout=10 --comments
 		--default-character-set=utf8mb4)
 	need mariadb
 	[ -t 0 ] && [ -t 1 ] || options+=(--batch)

@@ -87,6 +87,8 @@ def test_sql_and_redis_clients(parts):
     assert parts.run("sql", "item", "SELECT id, '한 \"a\" `b` $c' AS text FROM item WHERE id = 50").stdout == \
         'id\ttext\n50\t한 "a" `b` $c\n'
     assert parts.run("sql", "item", stdin="SELECT DATABASE();\nSELECT 2 AS two;\n").stdout == "DATABASE()\nitem\ntwo\n2\n"
+    shown = "SELECT INFO FROM information_schema.PROCESSLIST WHERE ID = CONNECTION_ID() /* kept */"
+    assert parts.run("sql", "item", shown).stdout == f"INFO\n{shown}\n"
     assert parts.run("sql", "item", "SELECT nonsense", check=False).returncode != 0
     assert parts.run("redis", "item", "SET", "k", "a b").stdout.strip() == "OK"
     assert parts.run("redis", "item", "GET", "k").stdout.strip() == "a b"
