@@ -384,7 +384,7 @@ FORBIDDEN = (
     "DROP TRIGGER {0}_after_insert", "CREATE TRIGGER other AFTER INSERT ON {0} FOR EACH ROW SET @other = 1",
     "CREATE VIEW other AS SELECT 1", "CREATE FUNCTION other() RETURNS int DETERMINISTIC RETURN 1",
     "DROP FUNCTION captured_events", "DROP DATABASE schema_test_{0}", "CREATE DATABASE schema_test_other",
-    "UPDATE outbox SET type = 'changed'", "LOCK TABLES {0} WRITE", "GRANT SELECT ON {0} TO CURRENT_USER",
+    "UPDATE outbox SET type = 'changed'", "DELETE FROM relay_position", "LOCK TABLES {0} WRITE", "GRANT SELECT ON {0} TO CURRENT_USER",
     "SELECT * FROM unshared", "SELECT * FROM mysql.user", "SELECT * FROM mysql.db", "CREATE USER other",
     "SET GLOBAL max_connections = 10", "SHOW CREATE TABLE unshared")
 READ_ONLY = ("INSERT INTO {0} SELECT * FROM {0} WHERE id < 0", "UPDATE {0} SET id = id", "DELETE FROM {0}")
@@ -403,7 +403,7 @@ def test_service_account_can_do_its_work(domain):
     service = domain.connect_service()
     for table in ("relay_position", "relay_state"):
         service(f"SELECT * FROM {table}")
-        service(f"DELETE FROM {table}")
+    service("DELETE FROM relay_state WHERE name = 'n'")
     service.connection.begin()
     assert service(f"SELECT * FROM {domain.domain} WHERE id > 0 ORDER BY id LIMIT 100 LOCK IN SHARE MODE")
     service("INSERT INTO outbox (aggregatetype, aggregateid, type, payload, created)"
@@ -438,7 +438,9 @@ def test_user_service_account_keeps_visits(schemas):
         service("INSERT IGNORE INTO visit (event_id, user_id, item_id, visited_us) VALUES (%s, 10, 50, %s)",
                 event, 1511236800000000)
         assert service.affected == want
-    service("REPLACE INTO visit_position (partition_id, log_uuid, next_offset) VALUES (0, %s, 1)", event)
+    for offset in (1, 2):
+        service("INSERT INTO visit_position (partition_id, log_uuid, next_offset) VALUES (0, %s, %s)"
+                " ON DUPLICATE KEY UPDATE next_offset = VALUES(next_offset)", event, offset)
     service("UPDATE visit_state SET revision = revision + 1")
     assert service.affected == 1
     service.connection.commit()
@@ -447,3 +449,5 @@ def test_user_service_account_keeps_visits(schemas):
     assert service.plan("SELECT event_id FROM visit WHERE user_id = 10 ORDER BY visited_us DESC, event_id DESC"
                         " LIMIT 20")["key"] == "visit_by_user"
     service("DELETE FROM visit")
+    for table in ("visit_position", "visit_state"):
+        assert failure(service, f"DELETE FROM {table}") in DENIED, table

@@ -27,6 +27,6 @@ REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'alarm_svc'@'%';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON alarm TO 'alarm_svc'@'%';
 GRANT SELECT, INSERT, DELETE ON outbox TO 'alarm_svc'@'%';
-GRANT SELECT, INSERT, UPDATE, DELETE ON relay_position TO 'alarm_svc'@'%';
+GRANT SELECT, INSERT, UPDATE ON relay_position TO 'alarm_svc'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON relay_state TO 'alarm_svc'@'%';
 GRANT EXECUTE ON FUNCTION captured_events TO 'alarm_svc'@'%';

@@ -27,6 +27,6 @@ REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'item_svc'@'%';
 
 GRANT SELECT ON item TO 'item_svc'@'%';
 GRANT SELECT, INSERT, DELETE ON outbox TO 'item_svc'@'%';
-GRANT SELECT, INSERT, UPDATE, DELETE ON relay_position TO 'item_svc'@'%';
+GRANT SELECT, INSERT, UPDATE ON relay_position TO 'item_svc'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON relay_state TO 'item_svc'@'%';
 GRANT EXECUTE ON FUNCTION captured_events TO 'item_svc'@'%';

@@ -27,9 +27,9 @@ REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'user_svc'@'%';
 
 GRANT SELECT ON user TO 'user_svc'@'%';
 GRANT SELECT, INSERT, DELETE ON outbox TO 'user_svc'@'%';
-GRANT SELECT, INSERT, UPDATE, DELETE ON relay_position TO 'user_svc'@'%';
+GRANT SELECT, INSERT, UPDATE ON relay_position TO 'user_svc'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON relay_state TO 'user_svc'@'%';
 GRANT EXECUTE ON FUNCTION captured_events TO 'user_svc'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON visit TO 'user_svc'@'%';
-GRANT SELECT, INSERT, UPDATE, DELETE ON visit_position TO 'user_svc'@'%';
-GRANT SELECT, INSERT, UPDATE, DELETE ON visit_state TO 'user_svc'@'%';
+GRANT SELECT, INSERT, UPDATE ON visit_position TO 'user_svc'@'%';
+GRANT SELECT, INSERT, UPDATE ON visit_state TO 'user_svc'@'%';
