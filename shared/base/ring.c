@@ -1,20 +1,18 @@
 /* ring.c - a bounded first-in-first-out queue of pointers: one mutex, one condition.
  *
  * Pushing never waits (a full queue is the pusher's to answer for), so only poppers sleep, and
- * each push wakes one of them. The condition runs on the monotonic clock: setting the wall
- * clock neither cuts a wait short nor prolongs it.
+ * each push wakes one of them.
  */
 #include "shared/base/ring.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "shared/base/clock.h"
+#include "shared/base/cond.h"
 #include "shared/base/log.h"
 
 struct ring {
@@ -29,7 +27,6 @@ struct ring {
 
 struct ring *ring_create(size_t capacity)
 {
-	pthread_condattr_t attr;
 	struct ring *r;
 
 	assert(capacity > 0 && capacity < SIZE_MAX / sizeof(void *) / 2);
@@ -40,10 +37,7 @@ struct ring *ring_create(size_t capacity)
 	}
 	r->capacity = capacity;
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->ready, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_create(&r->ready);
 	return r;
 }
 
@@ -77,16 +71,10 @@ bool ring_push(struct ring *r, void *item)
 /* Sleeps until there is something to pop, the ring is closed or the time is over. With the lock held. */
 static void ring_wait(struct ring *r, int timeout_ms)
 {
-	int64_t until_us = clock_mono_us() + (int64_t)timeout_ms * 1000;
-	struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
-	int rc = 0;
+	int64_t until_us = timeout_ms < 0 ? COND_NEVER : clock_mono_us() + (int64_t)timeout_ms * 1000;
 
-	while (r->count == 0 && !r->closed && rc != ETIMEDOUT) {
-		if (timeout_ms < 0)
-			pthread_cond_wait(&r->ready, &r->lock);
-		else
-			rc = pthread_cond_timedwait(&r->ready, &r->lock, &until);
-	}
+	while (r->count == 0 && !r->closed && cond_wait_until(&r->ready, &r->lock, until_us))
+		;
 }
 
 void *ring_pop(struct ring *r, int timeout_ms)

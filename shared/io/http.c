@@ -17,10 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "shared/base/clock.h"
+#include "shared/base/cond.h"
 #include "shared/base/log.h"
 #include "shared/io/http_check.h"
 #include "shared/io/http_exchange.h"
@@ -369,7 +369,6 @@ static void server_free(struct http_server *s)
 static struct http_server *server_create(const struct http_options *o)
 {
 	struct http_server *s = calloc(1, sizeof(*s));
-	pthread_condattr_t monotonic;
 
 	if (s == NULL)
 		return NULL;
@@ -378,10 +377,7 @@ static struct http_server *server_create(const struct http_options *o)
 	s->listen_fd = -1;
 	s->name = strdup(o->name);
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->idle, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	cond_create(&s->idle);
 	if (s->name == NULL) {
 		server_free(s);
 		return NULL;
@@ -432,10 +428,9 @@ void http_stats_get(const struct http_server *s, struct http_stats *out)
 static void wait_idle(struct http_server *s, int drain_ms)
 {
 	int64_t until_us = clock_mono_us() + (int64_t)drain_ms * 1000;
-	struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
 
 	pthread_mutex_lock(&s->lock);
-	while (atomic_load(&s->active) > 0 && pthread_cond_timedwait(&s->idle, &s->lock, &until) != ETIMEDOUT)
+	while (atomic_load(&s->active) > 0 && cond_wait_until(&s->idle, &s->lock, until_us))
 		;
 	pthread_mutex_unlock(&s->lock);
 }

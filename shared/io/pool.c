@@ -10,18 +10,17 @@
 #include "shared/io/pool.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "shared/base/clock.h"
+#include "shared/base/cond.h"
 #include "shared/base/log.h"
 
 #define US_PER_MS 1000
 #define PING_AFTER_US (1000 * US_PER_MS) /* a dead server is noticed within a second without any traffic */
 #define SUSPECT_US (100 * US_PER_MS)     /* a restarted server accepts within a few ms; a dead one costs no more */
 #define BACKOFF_MAX_MS 1000
-#define NEVER INT64_MAX
 
 enum pool_state { POOL_DOWN, POOL_SUSPECT, POOL_UP };
 
@@ -56,18 +55,6 @@ struct pool {
 	int64_t suspect_until_us;
 	struct slot slots[];
 };
-
-static void wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_us)
-{
-	struct timespec at = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
-	int rc;
-
-	if (until_us == NEVER)
-		rc = pthread_cond_wait(cond, lock);
-	else
-		rc = pthread_cond_timedwait(cond, lock, &at);
-	assert(rc == 0 || rc == ETIMEDOUT);
-}
 
 /* The one place where the state changes. Lock held. */
 static void set_state(struct pool *p, enum pool_state state)
@@ -227,8 +214,8 @@ static void step(struct pool *p)
 	now = clock_mono_us();
 	empty = slot_find(p, SLOT_EMPTY);
 	oldest = oldest_idle(p);
-	open_at = empty == NULL ? NEVER : p->next_attempt_us;
-	ping_at = oldest == NULL ? NEVER : oldest->used_us + PING_AFTER_US;
+	open_at = empty == NULL ? COND_NEVER : p->next_attempt_us;
+	ping_at = oldest == NULL ? COND_NEVER : oldest->used_us + PING_AFTER_US;
 	if (p->stopping)
 		return;
 	if (open_at <= now)
@@ -236,7 +223,7 @@ static void step(struct pool *p)
 	else if (ping_at <= now)
 		ping_one(p, oldest);
 	else
-		wait_until(&p->thread_wakes, &p->lock, open_at < ping_at ? open_at : ping_at);
+		(void)cond_wait_until(&p->thread_wakes, &p->lock, open_at < ping_at ? open_at : ping_at);
 }
 
 static void *pool_run(void *arg)
@@ -251,16 +238,6 @@ static void *pool_run(void *arg)
 }
 
 /* ---- the interface ---- */
-
-static void cond_create(pthread_cond_t *cond)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(cond, &attr);
-	pthread_condattr_destroy(&attr);
-}
 
 struct pool *pool_create(const struct pool_spec *spec)
 {
@@ -345,7 +322,7 @@ enum err pool_acquire(struct pool *p, int64_t deadline_us, void **conn)
 		}
 		if (state == POOL_SUSPECT && p->suspect_until_us < until)
 			until = p->suspect_until_us;
-		wait_until(&p->available, &p->lock, until);
+		(void)cond_wait_until(&p->available, &p->lock, until);
 	}
 	if (s != NULL) {
 		s->state = SLOT_BUSY;
@@ -401,7 +378,7 @@ bool pool_wait_up(struct pool *p, int timeout_ms)
 
 	pthread_mutex_lock(&p->lock);
 	while (p->state != POOL_UP && clock_mono_us() < until)
-		wait_until(&p->changed, &p->lock, until);
+		(void)cond_wait_until(&p->changed, &p->lock, until);
 	up = p->state == POOL_UP;
 	pthread_mutex_unlock(&p->lock);
 	return up;

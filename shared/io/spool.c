@@ -15,9 +15,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include "shared/base/clock.h"
+#include "shared/base/cond.h"
 #include "shared/base/log.h"
 #include "shared/io/spool_disk.h"
 
@@ -196,13 +196,8 @@ static enum err load_segments(struct spool *s)
 
 static void init_sync(struct spool *s)
 {
-	pthread_condattr_t attributes;
-
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->more, &attributes);
-	pthread_condattr_destroy(&attributes);
+	cond_create(&s->more);
 }
 
 static void destroy(struct spool *s)
@@ -356,10 +351,9 @@ static struct segment *find_segment(const struct spool *s, uint64_t number)
 static void wait_unread(struct spool *s, int timeout_ms)
 {
 	int64_t deadline_us = clock_mono_us() + (int64_t)timeout_ms * 1000;
-	struct timespec until = { .tv_sec = deadline_us / 1000000, .tv_nsec = deadline_us % 1000000 * 1000 };
 
-	while (s->unread == 0 && clock_mono_us() < deadline_us)
-		pthread_cond_timedwait(&s->more, &s->lock, &until);
+	while (s->unread == 0 && cond_wait_until(&s->more, &s->lock, deadline_us))
+		;
 }
 
 /* What one look into a segment gave. */

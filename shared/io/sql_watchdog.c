@@ -2,15 +2,13 @@
 #include "shared/io/sql_watchdog.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "shared/base/clock.h"
+#include "shared/base/cond.h"
 #include "shared/base/log.h"
-
-#define NEVER INT64_MAX
 
 struct sql_watchdog {
 	pthread_t thread;
@@ -26,7 +24,7 @@ struct sql_watchdog {
  */
 static int64_t shut_due(struct sql_watchdog *w, int64_t now)
 {
-	int64_t next = NEVER;
+	int64_t next = COND_NEVER;
 
 	for (struct sql_watch *i = w->armed.next; i != &w->armed; i = i->next) {
 		if (i->fired)
@@ -47,16 +45,8 @@ static void *watchdog_run(void *arg)
 
 	pthread_mutex_lock(&w->lock);
 	while (!w->stopping) {
-		struct timespec at;
-
 		w->wakes_us = shut_due(w, clock_mono_us());
-		if (w->wakes_us == NEVER) {
-			pthread_cond_wait(&w->sooner, &w->lock);
-			continue;
-		}
-		at.tv_sec = w->wakes_us / 1000000;
-		at.tv_nsec = w->wakes_us % 1000000 * 1000;
-		pthread_cond_timedwait(&w->sooner, &w->lock, &at);
+		(void)cond_wait_until(&w->sooner, &w->lock, w->wakes_us);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
@@ -65,7 +55,6 @@ static void *watchdog_run(void *arg)
 struct sql_watchdog *sql_watchdog_create(void)
 {
 	struct sql_watchdog *w = calloc(1, sizeof(*w));
-	pthread_condattr_t attr;
 
 	if (w == NULL) {
 		log_error("sql.no_memory", "part=watchdog");
@@ -73,12 +62,9 @@ struct sql_watchdog *sql_watchdog_create(void)
 	}
 	w->armed.next = &w->armed;
 	w->armed.prev = &w->armed;
-	w->wakes_us = NEVER;
+	w->wakes_us = COND_NEVER;
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->sooner, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_create(&w->sooner);
 	if (pthread_create(&w->thread, NULL, watchdog_run, w) != 0) {
 		log_error("sql.no_thread", "part=watchdog");
 		free(w);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/cond.h"
 #include "shared/base/log.h"
 #include "shared/svc/projection_parts.h"
 
@@ -17,15 +18,10 @@
 /* Waits for <ms>, less when stopping. */
 static void pause_ms(struct projection *p, int ms)
 {
-	struct timespec until;
-	int64_t us;
+	int64_t until_us = clock_mono_us() + (int64_t)ms * 1000;
 
 	pthread_mutex_lock(&p->lock);
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	us = until.tv_nsec / 1000 + (int64_t)ms * 1000;
-	until.tv_sec += us / 1000000;
-	until.tv_nsec = us % 1000000 * 1000;
-	while (!atomic_load(&p->stop) && pthread_cond_timedwait(&p->wake, &p->lock, &until) == 0)
+	while (!atomic_load(&p->stop) && cond_wait_until(&p->wake, &p->lock, until_us))
 		;
 	pthread_mutex_unlock(&p->lock);
 }
@@ -324,7 +320,6 @@ static void register_metrics(struct projection *p)
 struct projection *projection_start(const struct projection_options *o)
 {
 	struct projection *p = calloc(1, sizeof(*p));
-	pthread_condattr_t attr;
 
 	if (p == NULL)
 		abort();
@@ -339,10 +334,7 @@ struct projection *projection_start(const struct projection_options *o)
 	p->call_arena = arena_create(1 << 16, SIZE_MAX);
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_mutex_init(&p->consumer_lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_create(&p->wake);
 	register_metrics(p);
 	if (pthread_create(&p->reader, NULL, reader_main, p) != 0 || pthread_create(&p->settler, NULL, projection_settler, p) != 0)
 		abort();

@@ -6,8 +6,8 @@
  */
 #include <assert.h>
 #include <string.h>
-#include <time.h>
 
+#include "shared/base/cond.h"
 #include "shared/base/log.h"
 #include "shared/svc/projection_parts.h"
 
@@ -150,17 +150,9 @@ static bool any_pending(const struct projection *p)
 /* Waits until something is pending or it is time to ask again. */
 static void settler_wait(struct projection *p)
 {
-	struct timespec until;
-	int64_t wait_us;
-
 	pthread_mutex_lock(&p->lock);
-	wait_us = any_pending(p) ? 20000 : WATERMARK_EVERY_US;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	wait_us += until.tv_nsec / 1000;
-	until.tv_sec += wait_us / 1000000;
-	until.tv_nsec = wait_us % 1000000 * 1000;
 	if (!atomic_load(&p->stop))
-		pthread_cond_timedwait(&p->wake, &p->lock, &until);
+		(void)cond_wait_until(&p->wake, &p->lock, clock_mono_us() + (any_pending(p) ? 20000 : WATERMARK_EVERY_US));
 	pthread_mutex_unlock(&p->lock);
 }
 

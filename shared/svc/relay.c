@@ -8,8 +8,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "shared/base/cond.h"
 #include "shared/base/log.h"
 #include "shared/svc/relay_steps.h"
 
@@ -23,24 +23,11 @@ bool relay_stopping(struct relay *r)
 	return atomic_load(&r->stop) && clock_mono_us() >= atomic_load(&r->stop_by_us);
 }
 
-/* With the lock held: waits on <wake> up to <ms>. */
-static void wait_locked(struct relay *r, int ms)
-{
-	struct timespec until;
-	int64_t us;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	us = until.tv_nsec / 1000 + (int64_t)ms * 1000;
-	until.tv_sec += us / 1000000;
-	until.tv_nsec = us % 1000000 * 1000;
-	pthread_cond_timedwait(&r->wake, &r->lock, &until);
-}
-
 void relay_wait(struct relay *r, int ms)
 {
 	pthread_mutex_lock(&r->lock);
 	if (!r->woken && !atomic_load(&r->stop))
-		wait_locked(r, ms);
+		(void)cond_wait_until(&r->wake, &r->lock, clock_mono_us() + (int64_t)ms * 1000);
 	r->woken = false;
 	pthread_mutex_unlock(&r->lock);
 }
@@ -274,7 +261,6 @@ static void register_metrics(struct relay *r, struct metrics *m)
 struct relay *relay_create(const struct relay_options *o)
 {
 	struct relay *r = calloc(1, sizeof(*r));
-	pthread_condattr_t attr;
 
 	if (r == NULL)
 		abort();
@@ -295,10 +281,7 @@ struct relay *relay_create(const struct relay_options *o)
 	r->published_before = idset_create();
 	r->unsafe = idset_create();
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_create(&r->wake);
 	register_metrics(r, o->metrics);
 	return r;
 }

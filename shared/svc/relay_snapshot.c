@@ -5,8 +5,8 @@
  * relay_state until its ~end is published, whoever leads then.
  */
 #include <string.h>
-#include <time.h>
 
+#include "shared/base/cond.h"
 #include "shared/base/log.h"
 #include "shared/svc/relay_steps.h"
 
@@ -29,15 +29,8 @@ struct round {
 
 static void wait_ms(struct relay *r, int ms)
 {
-	struct timespec until;
-	int64_t us;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	us = until.tv_nsec / 1000 + (int64_t)ms * 1000;
-	until.tv_sec += us / 1000000;
-	until.tv_nsec = us % 1000000 * 1000;
 	if (!atomic_load(&r->stop))
-		pthread_cond_timedwait(&r->wake, &r->lock, &until);
+		(void)cond_wait_until(&r->wake, &r->lock, clock_mono_us() + (int64_t)ms * 1000);
 }
 
 /* Whether the round still makes sense: this term, and no newer wish. */
