@@ -145,7 +145,8 @@ enum err relay_own_begin(struct relay *r)
 	r->own_broken = false;
 	e = read_positions(r, at);
 	for (int32_t p = 0; p < r->topic->partitions; p++) {
-		if (e != ERR_OK || at[p].next < least[p] || strcmp(at[p].log, RELAY_OWN_LOG) != 0)
+		/* Not loaded: the predecessor ended before it swept. */
+		if (e != ERR_OK || at[p].next < least[p] || at[p].loaded == 0 || strcmp(at[p].log, RELAY_OWN_LOG) != 0)
 			whole = false;
 		/* Above whatever either knows: a frozen predecessor's batch can land on none of ours. */
 		r->own_at[p] = (struct view_position){ .next = (e == ERR_OK && at[p].next > least[p] ? at[p].next : least[p]) };

@@ -127,7 +127,7 @@ static enum err await_end(struct relay *r, const struct round *k, bool *own, str
 	return out ? ERR_OK : ERR_TIMEOUT;
 }
 
-static void sweep_own(struct relay *r, const struct view_position *at)
+static enum err sweep_own(struct relay *r, const struct view_position *at)
 {
 	struct resp_conn *c = NULL;
 	struct view_state state;
@@ -144,6 +144,21 @@ static void sweep_own(struct relay *r, const struct view_position *at)
 		log_warn("relay.own_sweep", "topic=%s reason=%s", r->topic->name, err_name(e));
 	if (c != NULL)
 		resp_close(&c);
+	return e;
+}
+
+/* Tries until the own copy is swept, because it is of no use before. Not once it is broken: its repair wants another round. */
+static void settle_own(struct relay *r, const struct round *k, const struct view_position *at)
+{
+	bool on = true;
+
+	while (on && sweep_own(r, at) != ERR_OK) {
+		pause_round(r);
+		pthread_mutex_lock(&r->lock);
+		on = r->own_end_valid;
+		pthread_mutex_unlock(&r->lock);
+		on = on && goes_on(r, k);
+	}
 }
 
 /* The wish is fulfilled, unless a newer one took its place. */
@@ -176,7 +191,7 @@ static void run_round(struct relay *r, struct round *k)
 	if (e == ERR_OK)
 		e = await_end(r, k, &own, at);
 	if (e == ERR_OK && own)
-		sweep_own(r, at);
+		settle_own(r, k, at);
 	if (e != ERR_OK) {
 		log_info("relay.round_abandoned", "topic=%s rows=%llu reason=%s", r->topic->name, (unsigned long long)k->rows,
 			 err_name(e));

@@ -2,7 +2,8 @@
  *
  * For the thread sanitizer, see tests/unit/support/c11_threads.c. link: -Wl,-u,thrd_create
  * Attempts to connect to Redis are counted, and Kafka can be made to refuse. link: -Wl,--wrap=resp_open
- * link: -Wl,--wrap=broker_produce
+ * So can Redis, when it is to be swept. link: -Wl,--wrap=broker_produce
+ * link: -Wl,--wrap=view_sweep
  */
 #include "tests/unit/svc/relay_fixture.h"
 
@@ -10,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "shared/svc/outbox.h"
+#include "shared/svc/view_store.h"
 #include "tests/unit/support/proxy.h"
 #include "tests/unit/support/servers.h"
 
@@ -35,6 +37,18 @@ enum err __wrap_broker_produce(struct broker_producer *p, const char *topic, con
 enum err __wrap_broker_produce(struct broker_producer *p, const char *topic, const struct broker_record *r, void *tag)
 {
 	return atomic_load(&kafka_away) ? ERR_TIMEOUT : __real_broker_produce(p, topic, r, tag);
+}
+
+static atomic_uint sweeps_to_fail;
+
+enum err __real_view_sweep(struct view *v, struct resp_conn *c, int32_t p, const struct view_position *at, bool check, uint64_t *removed);
+enum err __wrap_view_sweep(struct view *v, struct resp_conn *c, int32_t p, const struct view_position *at, bool check, uint64_t *removed);
+enum err __wrap_view_sweep(struct view *v, struct resp_conn *c, int32_t p, const struct view_position *at, bool check, uint64_t *removed)
+{
+	if (atomic_load(&sweeps_to_fail) == 0)
+		return __real_view_sweep(v, c, p, at, check, removed);
+	atomic_fetch_sub(&sweeps_to_fail, 1);
+	return ERR_UNAVAILABLE;
 }
 
 /* The UUID that the newest mark names. */
@@ -149,6 +163,43 @@ static void test_own_copy_that_misses_something(void **state)
 		domain_redis(&f->d, "HSET m1:{%s:%d}:pos next 0", f->d.name, (int)p);
 	}
 	UNTIL(SOON_MS, domain_held_is_table(&f->d));
+}
+
+static bool own_is_fresh(struct fixture *f)
+{
+	struct view_state st;
+
+	view_state_get(f->own, &st);
+	return st.fresh;
+}
+
+/* A Redis that is slow at the wrong moment: the copy is usable soon after, not only after the next audit. */
+static void test_own_sweep_fails(void **state)
+{
+	struct fixture *f = *state;
+
+	atomic_store(&sweeps_to_fail, 2);
+	start(f);
+	UNTIL(SOON_MS, own_is_fresh(f));
+	assert_int_equal(atomic_load(&sweeps_to_fail), 0);
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") == 1);
+	assert_settles(f);
+}
+
+/* The predecessor ended between its snapshot and the sweep. */
+static void test_own_copy_not_swept(void **state)
+{
+	struct fixture *f = *state;
+
+	domain_sql(&f->d, "INSERT INTO thing VALUES (1, 1, 'a')");
+	start_and_settle(f);
+	stop_relay(&f->relay);
+	for (int32_t p = 0; p < DOMAIN_PARTITIONS; p++)
+		domain_redis(&f->d, "HDEL m1:{%s:%d}:pos loaded loadedlog", f->d.name, (int)p);
+	UNTIL(SOON_MS, !own_is_fresh(f));
+	start_twin(f);
+	UNTIL(SOON_MS, own_is_fresh(f));
+	assert_settles(f);
 }
 
 /* A frozen Redis of its own: once that is known, Kafka does not wait each second for it to answer a new connection. */
@@ -332,6 +383,8 @@ int main(void)
 		TEST(test_topic_made_anew),
 		TEST(test_own_copy_emptied),
 		TEST(test_own_copy_that_misses_something),
+		TEST(test_own_sweep_fails),
+		TEST(test_own_copy_not_swept),
 		TEST(test_own_redis_frozen),
 		TEST(test_kafka_stays_away),
 		TEST(test_kafka_comes_late),
