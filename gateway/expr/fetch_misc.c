@@ -1,8 +1,8 @@
 /* fetch_misc.c - samples that need no message: constants, variables, the process, clock and chance (manual, 7.3.2). */
 #include "gateway/expr/tables.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "gateway/conf/parse.h"
 #include "gateway/expr/arg.h"
@@ -184,12 +184,18 @@ static bool check_uuid(struct parse *p, struct args *a)
 static bool get_uuid(struct exchange *x, const struct args *a, struct walk *w, struct sample *out)
 {
 	uint64_t high = chance(x), low = chance(x);
+	char text[36], *at;
 
 	(void)a, (void)w;
-	high = (high & ~UINT64_C(0xF000)) | 0x4000;                            /* the version */
-	low = (low & ~(UINT64_C(3) << 62)) | UINT64_C(2) << 62;                /* the variant of RFC 9562 */
-	return sample_set_text(out, arena_printf(x->arena, "%08" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%012" PRIx64, high >> 32,
-						 high >> 16 & 0xFFFF, high & 0xFFFF, low >> 48, low & UINT64_C(0xFFFFFFFFFFFF)));
+	high = (high & ~UINT64_C(0xF000)) | 0x4000;             /* the version */
+	low = (low & ~(UINT64_C(3) << 62)) | UINT64_C(2) << 62; /* the variant of RFC 9562 */
+	memset(text, '-', sizeof(text));
+	at = slice_put_hex(text, high >> 32, 8) + 1;
+	at = slice_put_hex(at, high >> 16, 4) + 1;
+	at = slice_put_hex(at, high, 4) + 1;
+	at = slice_put_hex(at, low >> 48, 4) + 1;
+	slice_put_hex(at, low, 12);
+	return sample_set_text(out, arena_copy(x->arena, slice_of(text, sizeof(text))));
 }
 
 /* ---- the process ---- */

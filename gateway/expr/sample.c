@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 #include "gateway/session/exchange.h"
+#include "shared/base/buf.h"
 
 bool sample_set_int(struct sample *s, int64_t n)
 {
@@ -153,13 +154,23 @@ static bool to_addr(struct sample *s)
 	return true;
 }
 
+static struct slice number_text(struct exchange *x, int64_t n)
+{
+	char space[24];
+	struct buf out;
+
+	buf_init_fixed(&out, space, sizeof(space));
+	buf_add_i64(&out, n);
+	return arena_copy(x->arena, buf_slice(&out));
+}
+
 static bool to_text(struct exchange *x, struct sample *s)
 {
 	switch (s->type) {
 	case SAMPLE_BOOL:
 		return sample_set_text(s, s->boolean ? SLICE_LIT("1") : SLICE_LIT("0"));
 	case SAMPLE_INT:
-		return sample_set_text(s, arena_printf(x->arena, "%lld", (long long)s->integer));
+		return sample_set_text(s, number_text(x, s->integer));
 	case SAMPLE_ADDR:
 		return sample_set_text(s, sample_addr_text(x, &s->addr));
 	case SAMPLE_BIN: {

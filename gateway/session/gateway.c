@@ -95,6 +95,7 @@ static void worker_init(struct gateway *g, struct worker *w, unsigned index)
 	w->idle = must(calloc(c->server_count + 1, sizeof(*w->idle)));
 	w->log = log_sink_create(c->log_send_hostname, c->log_tag);
 	w->random = clock_random() | 1;
+	w->scratch = must(malloc(c->bufsize));
 	w->refresh.run = accepting_refresh_task;
 	w->stop.run = stop_task;
 	timer_init(&w->second, each_second);
@@ -108,6 +109,7 @@ static void worker_clear(struct worker *w)
 	while (w->arena_count > 0)
 		arena_free(&w->arenas[--w->arena_count]);
 	log_sink_free(&w->log);
+	free(w->scratch);
 	free(w->idle);
 	tallies_free(w->frontends, c->proxy_count);
 	tallies_free(w->backends, c->proxy_count);

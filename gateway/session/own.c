@@ -82,14 +82,20 @@ static bool add_trace(struct stream *s)
 	static const struct slice name = SLICE("traceparent");
 	struct http_field *f = http_field_find(&s->x.request, name, 0);
 	struct worker *w = s->x.worker;
+	char text[55], *at;
 	struct slice made;
 
 	if (f != NULL && traceparent_valid(f->value) && http_field_find(&s->x.request, name, (unsigned)(f - s->x.request.fields) + 1) == NULL)
 		return true;
 	http_field_remove_all(&s->x.request, name);
 	http_field_remove_all(&s->x.request, SLICE_LIT("tracestate"));
-	made = arena_printf(s->x.arena, "00-%016llx%016llx-%016llx-01", (unsigned long long)worker_random(w),
-			    (unsigned long long)worker_random(w) | 1, (unsigned long long)worker_random(w) | 1);
+	memcpy(text, "00-", 3);
+	at = slice_put_hex(text + 3, worker_random(w), 16);
+	at = slice_put_hex(at, worker_random(w) | 1, 16);
+	*at++ = '-';
+	at = slice_put_hex(at, worker_random(w) | 1, 16);
+	memcpy(at, "-01", 3);
+	made = arena_copy(s->x.arena, slice_of(text, sizeof(text)));
 	return made.ptr != NULL && http_field_add(&s->x.request, name, made);
 }
 

@@ -10,13 +10,21 @@
 #include "gateway/session/worker.h"
 #include "shared/base/clock.h"
 
-#define ARENA_FIRST 2048
+#define ARENA_FIRST 4096
 #define ARENA_MOST (256 * 1024) /* of one exchange: edits, values and answers beyond it fail */
 #define PAUSE_MS 1000           /* before the same server is tried again; less when timeout connect is */
 
 char *stream_buffer(struct worker *w)
 {
 	return pool_take(w->buffers);
+}
+
+struct slice stream_head(struct stream *s, const struct http_head *h, const struct http_outgoing *how)
+{
+	struct worker *w = s->x.worker;
+	size_t len = http_write_head(h, how, w->scratch, w->gateway->config->bufsize);
+
+	return len == 0 ? SLICE_NONE : arena_copy(s->x.arena, slice_of(w->scratch, len));
 }
 
 static struct arena *take_arena(struct worker *w)

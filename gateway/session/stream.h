@@ -7,6 +7,7 @@
 
 #include "gateway/balance/queue.h"
 #include "gateway/http/parse.h"
+#include "gateway/http/write.h"
 #include "gateway/session/client.h"
 #include "gateway/session/exchange.h"
 #include "gateway/session/flow.h"
@@ -48,7 +49,7 @@ struct stream {
 	bool reply_made;          /* its last piece was made */
 	bool reply_pauses;        /* enough was written in one go: the others of this loop come first */
 	struct status_change *change; /* that STAGE_CHANGE waits for, or NULL */
-	char *up_head, *down_head; /* heads written anew: buffers of the worker's pool, or NULL */
+	struct slice up_head;     /* the request's head as the server gets it; SLICE_NONE until it is written */
 	bool up_done;             /* the request is wholly sent */
 	bool up_broken;           /* the server takes no more of it; its answer may still come */
 	bool responding;          /* the response's head is there: down_flow is in use */
@@ -132,5 +133,7 @@ void stream_arm(struct stream *s);
 void stream_timed_out(struct timer *t);
 /* A buffer of tune.bufsize; NULL: no memory. */
 char *stream_buffer(struct worker *w);
+/* The head as <how> says, in the exchange's arena; SLICE_NONE: it does not fit, or holds what no head may hold. */
+struct slice stream_head(struct stream *s, const struct http_head *h, const struct http_outgoing *how);
 
 #endif

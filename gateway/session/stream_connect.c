@@ -47,26 +47,21 @@ static struct http_outgoing outgoing(const struct stream *s)
 	};
 }
 
-/* Writes the head into a buffer of its own, once: every try sends the same. */
+/* Writes the head, once: every try sends the same. */
 static bool write_request(struct stream *s)
 {
-	struct worker *w = s->x.worker;
 	struct http_outgoing how = outgoing(s);
-	size_t len;
 
-	if (s->up_head != NULL) {
+	if (s->up_head.ptr != NULL) {
 		flow_rewind(&s->up_flow, s->up_flow.head);
 		return true;
 	}
 	if (!own_prepare_request(s))
 		return false;
-	s->up_head = stream_buffer(w);
-	if (s->up_head == NULL)
+	s->up_head = stream_head(s, &s->x.request, &how);
+	if (s->up_head.ptr == NULL)
 		return false;
-	len = http_write_head(&s->x.request, &how, s->up_head, w->gateway->config->bufsize);
-	if (len == 0)
-		return false;
-	flow_init(&s->up_flow, &s->client->in, &s->x.request_frame, slice_of(s->up_head, len), s->x.request_frame.kind == BODY_CHUNKED);
+	flow_init(&s->up_flow, &s->client->in, &s->x.request_frame, s->up_head, s->x.request_frame.kind == BODY_CHUNKED);
 	s->up_flow.limit = s->x.body_limit;
 	s->up_flow.keep = true; /* until the response's head is there: it may have to be sent again */
 	return true;

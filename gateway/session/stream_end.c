@@ -154,10 +154,6 @@ static void release(struct stream *s)
 	vars_clear(&s->x.txn, w->vars);
 	vars_clear(&s->x.req, w->vars);
 	vars_clear(&s->x.res, w->vars);
-	if (s->up_head != NULL)
-		pool_give(w->buffers, s->up_head);
-	if (s->down_head != NULL)
-		pool_give(w->buffers, s->down_head);
 	if (w->arena_count < WORKER_ARENAS) {
 		arena_reset(s->x.arena);
 		w->arenas[w->arena_count++] = s->x.arena;
@@ -190,7 +186,7 @@ bool stream_end(struct stream *s)
 	}
 
 	s->x.t.end_us = loop_now_us(s->x.worker->loop);
-	if (s->up_head != NULL && !flow_abandon(&s->up_flow))
+	if (s->up_head.ptr != NULL && !flow_abandon(&s->up_flow))
 		keep = false;
 	/* it is not among those that are there now, when its line says how many */
 	stream_leave_server(s, server_can_go_on(s));

@@ -120,12 +120,9 @@ static bool pass_interim(struct stream *s)
 {
 	struct worker *w = s->x.worker;
 	struct http_outgoing how = { .kind = BODY_NONE };
-	char *head = stream_buffer(w);
-	size_t len = head != NULL ? http_write_head(&s->x.response, &how, head, w->gateway->config->bufsize) : 0;
-	ssize_t n = len > 0 ? send(s->client->watch.fd, head, len, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
+	size_t len = http_write_head(&s->x.response, &how, w->scratch, w->gateway->config->bufsize);
+	ssize_t n = len > 0 ? send(s->client->watch.fd, w->scratch, len, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
 
-	if (head != NULL)
-		pool_give(w->buffers, head);
 	return n <= 0 || (size_t)n == len;
 }
 

@@ -48,20 +48,12 @@ static enum verdict run_lists(struct stream *s)
 	return VERDICT_NEXT;
 }
 
-/* Writes the head into a buffer of its own. SLICE_NONE: it does not fit. */
+/* SLICE_NONE: it does not fit. */
 static struct slice write_response(struct stream *s, const struct http_outgoing *how)
 {
-	struct worker *w = s->x.worker;
-	size_t len;
-
 	if (s->x.tos != 0 || s->x.mark != 0)
 		client_mark(s->client, s->x.tos, s->x.mark);
-	if (s->down_head == NULL)
-		s->down_head = stream_buffer(w);
-	if (s->down_head == NULL)
-		return SLICE_NONE;
-	len = http_write_head(&s->x.response, how, s->down_head, w->gateway->config->bufsize);
-	return len == 0 ? SLICE_NONE : slice_of(s->down_head, len);
+	return stream_head(s, &s->x.response, how);
 }
 
 /* How the client is told the length, and whether its connection lives on. */
@@ -207,9 +199,9 @@ static bool skip_body(struct stream *s)
 
 	if (s->stage == STAGE_HEAD && s->x.t.request_us == 0)
 		return false; /* not even the head was understood */
-	if (s->up_head != NULL && flow_abandon(&s->up_flow))
+	if (s->up_head.ptr != NULL && flow_abandon(&s->up_flow))
 		return true;
-	if (s->up_head != NULL && !s->up_flow.kept)
+	if (s->up_head.ptr != NULL && !s->up_flow.kept)
 		return false;
 	http_body_init(&rest, &s->x.request_frame);
 	while (!http_body_done(&rest)) {

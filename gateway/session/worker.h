@@ -40,6 +40,7 @@ struct worker {
 	struct date_zone zone;    /* for local dates in logs */
 	uint64_t random;          /* state of a small generator: balance random, rand(), jitter */
 	struct client *first_client; /* all connections of this thread, for "show sess" and the soft stop */
+	char *scratch;            /* tune.bufsize bytes: what is being put together, until the call returns */
 	struct arena *arenas[WORKER_ARENAS]; /* ready for the next exchanges */
 	unsigned arena_count;
 	struct accepting *accepting; /* by listener index: what this thread accepts from */

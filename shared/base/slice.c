@@ -190,3 +190,10 @@ bool slice_is_utf8(struct slice s)
 	}
 	return true;
 }
+
+char *slice_put_hex(char *out, uint64_t n, unsigned digits)
+{
+	for (unsigned i = digits; i-- > 0; n >>= 4)
+		out[i] = "0123456789abcdef"[n & 15];
+	return out + digits;
+}

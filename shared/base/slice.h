@@ -41,6 +41,8 @@ bool slice_to_i64(struct slice s, int64_t *out);
 bool slice_to_id(struct slice s, uint32_t *out);
 /* What a hexadecimal digit of either case stands for; -1: <c> is none. */
 int slice_hex_digit(char c);
+/* Writes the last <digits> hexadecimal digits of <n>, in lower case, without a NUL. Returns behind them. */
+char *slice_put_hex(char *out, uint64_t n, unsigned digits);
 /* Bytes of the well-formed UTF-8 character that <s> starts with; 0 when empty or malformed. */
 size_t slice_utf8_step(struct slice s);
 /* Whether <s> is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
