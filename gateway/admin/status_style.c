@@ -37,7 +37,7 @@ const char status_style[] =
 	"td{white-space:nowrap}td.l{white-space:normal}tr.s:hover{background:var(--sum)}tr.b{background:var(--sum)}td small{display:block;white-space:nowrap}td.l small{white-space:normal;overflow-wrap:anywhere}"
 	"td b{color:var(--down)}"
 	".act{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;margin-top:.6rem}"
-	"@media(max-width:66rem){body{padding:.75rem .6rem 2rem}nav form{margin:0;flex:1 1 100%}nav input{flex:1}"
+	"@media(max-width:74rem){body{padding:.75rem .6rem 2rem}nav form{margin:0;flex:1 1 100%}nav input{flex:1}"
 	"table,tbody{display:block}thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}"
 	"tr{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.25rem,1fr));gap:.1rem 1.25rem;padding:.5rem;border-top:1px solid var(--line);border-radius:6px}"
 	"tbody th,td{display:flex;align-items:baseline;gap:.4rem;border:0;padding:.1rem 0}"
