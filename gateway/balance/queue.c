@@ -138,12 +138,12 @@ static void dismiss_list(struct backend *b, struct waiter **first, struct waiter
 /* Tells those in the chain <woken>, but for <not_this>, whose owner is the caller. */
 static void tell(struct waiter *woken, const struct waiter *not_this)
 {
-	struct waiter *next;
+	while (woken != NULL) {
+		struct waiter *w = woken;
 
-	for (; woken != NULL; woken = next) {
-		next = woken->next; /* from its task on it may wait again */
-		if (not_this == NULL || woken != not_this)
-			loop_post(woken->loop, &woken->task);
+		woken = w->next; /* from its task on it may wait again */
+		if (w != not_this)
+			loop_post(w->loop, &w->task);
 	}
 }
 

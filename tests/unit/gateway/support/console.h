@@ -49,7 +49,7 @@ static inline void console_open(struct console *c, const char *text)
 		fprintf(stderr, "%.*s", SLICE_ARG(buf_slice(&messages)));
 	assert(config != NULL);
 	c->gateway = gateway_create(config);
-	if (!gateway_open(c->gateway, &messages) || !runtime_open(c->gateway, &messages))
+	if (!gateway_open(c->gateway, &messages))
 		fprintf(stderr, "%.*s", SLICE_ARG(buf_slice(&messages)));
 	assert(c->gateway->runtime != NULL);
 	health_start(c->gateway);
