@@ -11,9 +11,6 @@
 #include "gateway/session/stream.h"
 #include "gateway/session/worker.h"
 #include "gateway/table/tokens.h"
-#include "shared/base/clock.h"
-
-#define FACTS_MOST 8192 /* bytes of the field that carries them */
 
 /* ---- option forwardfor ---- */
 
@@ -109,36 +106,61 @@ static struct slice token_of(const struct stream *s)
 	return f != NULL ? f->value : SLICE_NONE;
 }
 
+/* The next field of that name behind <f>, or the first; NULL: no more. */
+static const struct http_field *next_field(const struct http_head *h, struct slice name, const struct http_field *f)
+{
+	return http_field_find(h, name, f != NULL ? (unsigned)(f - h->fields) + 1 : 0);
+}
+
+/* All fields of that name as one list (RFC 9110, 5.2). SLICE_NONE: there is none, or no room for it. */
+static struct slice joined(struct stream *s, const struct http_head *h, struct slice name)
+{
+	const struct http_field *first = next_field(h, name, NULL), *f;
+	size_t most = 0, len = 0;
+	char *out;
+
+	if (first == NULL || next_field(h, name, first) == NULL)
+		return first != NULL ? first->value : SLICE_NONE;
+	for (f = first; f != NULL; f = next_field(h, name, f))
+		most += f->value.len + 1;
+	out = arena_alloc(s->x.arena, most);
+	for (f = first; f != NULL && out != NULL; f = next_field(h, name, f)) {
+		memcpy(out + len, f->value.ptr, f->value.len);
+		len += f->value.len;
+		out[len++] = ',';
+	}
+	return out != NULL ? slice_of(out, len - 1) : SLICE_NONE;
+}
+
 static bool add_facts(struct stream *s)
 {
 	const struct consistency *c = s->x.frontend->consistency;
-	struct slice token = token_of(s);
-	struct http_field *sent;
-	char facts[FACTS_MOST];
+	struct slice token = token_of(s), value;
+	char facts[TOKENS_VALUE_MOST];
 	size_t len;
 
 	if (token.len == 0)
 		return true;
-	sent = http_field_find(&s->x.request, c->fact_header, 0);
-	len = tokens_for_request(s->x.worker->gateway->tokens, token, sent != NULL ? sent->value : SLICE_NONE,
-				 loop_now_ms(s->x.worker->loop), facts, sizeof(facts));
+	len = tokens_for_request(s->x.worker->gateway->tokens, token, joined(s, &s->x.request, c->fact_header), loop_now_ms(s->x.worker->loop),
+				 facts, sizeof(facts));
 	http_field_remove_all(&s->x.request, c->fact_header);
-	return len == 0 || http_field_add(&s->x.request, c->fact_header, arena_copy(s->x.arena, slice_of(facts, len)));
+	if (len == 0)
+		return true;
+	value = arena_copy(s->x.arena, slice_of(facts, len));
+	return value.ptr != NULL && http_field_add(&s->x.request, c->fact_header, value);
 }
 
 void own_see_response(struct stream *s)
 {
 	const struct consistency *c = s->x.frontend->consistency;
-	struct slice token = token_of(s);
-	const struct http_field *made, *degraded;
+	struct slice token = token_of(s), made, degraded;
 
 	if (token.len == 0)
 		return;
-	made = http_field_find(&s->x.response, c->fact_header, 0);
-	degraded = http_field_find(&s->x.response, SLICE_LIT("Degraded"), 0);
-	if (made != NULL || degraded != NULL)
-		tokens_of_response(s->x.worker->gateway->tokens, token, made != NULL ? made->value : SLICE_NONE,
-				   degraded != NULL ? degraded->value : SLICE_NONE, loop_now_ms(s->x.worker->loop));
+	made = joined(s, &s->x.response, c->fact_header);
+	degraded = joined(s, &s->x.response, SLICE_LIT("Degraded"));
+	/* Also when it has neither: that says that the domains are well. */
+	tokens_of_response(s->x.worker->gateway->tokens, token, made, degraded, loop_now_ms(s->x.worker->loop));
 }
 
 /* ---- all of them ---- */
