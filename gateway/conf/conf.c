@@ -17,7 +17,9 @@
 #include "gateway/conf/reader.h"
 #include "gateway/conf/words.h"
 #include "gateway/expr/regex.h"
+#include "gateway/expr/tables.h"
 #include "gateway/expr/var.h"
+#include "gateway/rule/rule.h"
 #include "gateway/table/stick_table.h"
 
 #define ERRORS_MOST 50
@@ -289,4 +291,6 @@ int conf_condition(struct slice text, struct buf *messages)
 void conf_keywords(struct buf *out)
 {
 	keywords_list(out);
+	actions_list(out);
+	tables_list(out);
 }

@@ -19,7 +19,8 @@ void conf_free(struct config **c);
 /* -cc: 1 true, 0 false, -1 not understood (<messages> says why). */
 int conf_condition(struct slice text, struct buf *messages);
 
-/* All keywords that are understood, one "section keyword" a line: for -dK and for the documents' check. */
+/* All that is understood, a line each: keywords by section, options of "bind" and "server", actions, fetches and converters. "# own" stands
+ * behind what HAProxy does not have. For -dK, and for the check that the documents are complete. */
 void conf_keywords(struct buf *out);
 
 #endif

@@ -85,13 +85,14 @@ void keywords_list(struct buf *out)
 		{ IN_BACKEND, "backend" },     { IN_PROXY, "listen" },        { IN_RESOLVERS, "resolvers" },
 		{ IN_HTTP_ERRORS, "http-errors" },
 	};
-	unsigned table = 0;
 
-	for (const struct keyword *k = next(NULL, &table); k != NULL; k = next(k, &table)) {
-		for (unsigned i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+	for (unsigned i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+		unsigned table = 0;
+
+		for (const struct keyword *k = next(NULL, &table); k != NULL; k = next(k, &table)) {
 			if ((k->sections & sections[i].bit) != 0)
-				buf_printf(out, "%s %s%s%s\n", sections[i].name, k->name, k->second == NULL ? "" : " ",
-					   k->second == NULL ? "" : k->second);
+				buf_printf(out, "%s %s%s%s%s\n", sections[i].name, k->name, k->second == NULL ? "" : " ",
+					   k->second == NULL ? "" : k->second, (k->flags & KEYWORD_OWN) != 0 ? " # own" : "");
 		}
 	}
 	bind_options_list(out);

@@ -121,6 +121,6 @@ const struct keyword keywords_logging[] = {
 	{ "unique-id-header", NULL, IN_FRONTENDS, unique_header_read, 0, 0 },
 	{ "option", "httplog", IN_FRONTENDS, httplog_read, 0, 0 },
 	{ "option", "tcplog", IN_FRONTENDS, kind_read, 0, LOG_TCP },
-	{ "option", "json-log", IN_FRONTENDS, kind_read, 0, LOG_JSON }, /* own */
+	{ "option", "json-log", IN_FRONTENDS, kind_read, KEYWORD_OWN, LOG_JSON },
 	{ .name = NULL },
 };

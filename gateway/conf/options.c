@@ -151,8 +151,8 @@ const struct keyword keywords_options[] = {
 	{ "option", "forwardfor", IN_ALL_PROXIES, forwardfor_read, 0, 0 },
 	{ "option", "httpchk", IN_BACKENDS, check_read, 0, 0 },
 	{ "http-check", NULL, IN_BACKENDS, check_read, 0, 0 },
-	{ "option", "problem-documents", IN_ALL_PROXIES, flag_read, KEYWORD_NO, FIELD(problem_documents) }, /* own */
-	{ "option", "trace-context", IN_ALL_PROXIES, flag_read, KEYWORD_NO, FIELD(trace_context) },          /* own */
-	{ "option", "retry-safe", IN_BACKENDS, flag_read, KEYWORD_NO, FIELD(backend.retry_safe_only) },      /* own */
+	{ "option", "problem-documents", IN_ALL_PROXIES, flag_read, KEYWORD_NO | KEYWORD_OWN, FIELD(problem_documents) },
+	{ "option", "trace-context", IN_ALL_PROXIES, flag_read, KEYWORD_NO | KEYWORD_OWN, FIELD(trace_context) },
+	{ "option", "retry-safe", IN_BACKENDS, flag_read, KEYWORD_NO | KEYWORD_OWN, FIELD(backend.retry_safe_only) },
 	{ .name = NULL },
 };

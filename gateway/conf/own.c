@@ -1,5 +1,5 @@
 /* own.c - keywords that are our own and not HAProxy's, and the sections that other modules read. Further own keywords stand in options.c,
- * timeouts.c and logging.c, marked there. */
+ * timeouts.c and logging.c: all have KEYWORD_OWN, and "gateway -dK" names them. */
 #include <limits.h>
 #include "gateway/conf/reader.h"
 #include "gateway/health/resolver.h"
@@ -59,9 +59,9 @@ static void body_limit_read(struct parse *p, const struct keyword *k)
 }
 
 const struct keyword keywords_own[] = {
-	{ "retry-budget", NULL, IN_BACKENDS, retry_budget_read, KEYWORD_AGAIN, 0 },
-	{ "consistency-token", NULL, IN_FRONTENDS, consistency_read, KEYWORD_AGAIN, 0 },
-	{ "body-limit", NULL, IN_ALL_PROXIES, body_limit_read, 0, 0 },
+	{ "retry-budget", NULL, IN_BACKENDS, retry_budget_read, KEYWORD_AGAIN | KEYWORD_OWN, 0 },
+	{ "consistency-token", NULL, IN_FRONTENDS, consistency_read, KEYWORD_AGAIN | KEYWORD_OWN, 0 },
+	{ "body-limit", NULL, IN_ALL_PROXIES, body_limit_read, KEYWORD_OWN, 0 },
 	{ .name = NULL },
 };
 

@@ -34,6 +34,7 @@ enum keyword_flag {
 	KEYWORD_AGAIN = 2,   /* makes an object: in a defaults section its lines are kept, and read again for each section that inherits them */
 	KEYWORD_RULE = 4,    /* a rule or an acl: in defaults sections with a name only, whose use is limited (manual, 4.2, http-request) */
 	KEYWORD_STRICT = 8,  /* an error in the other sections of proxies, not only a warning */
+	KEYWORD_OWN = 16,    /* not HAProxy's: described in docs/gateway.md */
 };
 
 struct keyword {
@@ -59,7 +60,7 @@ extern const struct keyword keywords_sections[]; /* of resolvers and http-errors
 const struct keyword *keyword_find(struct parse *p, unsigned section);
 /* refused.c: of how many words, 1 or 2, the keyword is that HAProxy has there and we do not; 0: there is none. */
 unsigned keyword_refused(struct slice first, struct slice second, unsigned section);
-/* Appends "section keyword" lines, one for each section that an entry names. */
+/* Appends "section keyword" lines, one for each section that an entry names; "# own" stands behind what HAProxy does not have. */
 void keywords_list(struct buf *out);
 
 /* server_options.c: the rest of the line, into s->o; false after complaining. s->backend is NULL for "default-server". */

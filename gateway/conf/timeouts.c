@@ -28,6 +28,6 @@ const struct keyword keywords_timeouts[] = {
 	{ "timeout", "tarpit", IN_ALL_PROXIES, timeout_read, 0, FIELD(tarpit) },
 	{ "timeout", "http-request", IN_ALL_PROXIES, timeout_read, 0, FIELD(http_request) },
 	{ "timeout", "http-keep-alive", IN_ALL_PROXIES, timeout_read, 0, FIELD(http_keep_alive) },
-	{ "timeout", "total", IN_ALL_PROXIES, timeout_read, 0, FIELD(total) }, /* own */
+	{ "timeout", "total", IN_ALL_PROXIES, timeout_read, KEYWORD_OWN, FIELD(total) },
 	{ .name = NULL },
 };

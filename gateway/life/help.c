@@ -27,7 +27,7 @@ void help_usage(FILE *out)
 	      "  -q, -V       says nothing but errors; says all\n"
 	      "  -d, -db      stays in the foreground, which is the default; -d also says more\n"
 	      "  -dW          takes no configuration that gives warnings\n"
-	      "  -dK          lists all keywords and exits\n"
+	      "  -dK          lists what the language has, \"# own\" behind what HAProxy lacks, and exits\n"
 	      "  -dM -dD -dG -dL -dS -dV -de -dp -dr   for HAProxy's scripts; they change nothing here\n"
 	      "  -v, -vv      version, and what it was built with\n",
 	      out);

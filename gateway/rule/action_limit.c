@@ -211,7 +211,7 @@ static enum verdict run_body_limit(struct exchange *x, const void *arg)
 }
 
 const struct action actions_limit[] = {
-	{ .name = "rate-limit", .sets = ON(RULES_REQUEST), .read = read_limit, .run = run_limit },
-	{ .name = "body-limit", .sets = ON(RULES_REQUEST), .read = read_body_limit, .run = run_body_limit },
+	{ .name = "rate-limit", .sets = ON(RULES_REQUEST), .read = read_limit, .run = run_limit, .own = true },
+	{ .name = "body-limit", .sets = ON(RULES_REQUEST), .read = read_body_limit, .run = run_body_limit, .own = true },
 	{ .name = NULL },
 };

@@ -2,6 +2,7 @@
 #include "gateway/rule/rule.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "gateway/expr/cond.h"
 #include "gateway/expr/expr.h"
@@ -11,6 +12,7 @@
 #include "gateway/model/proxy.h"
 #include "gateway/rule/actions.h"
 #include "gateway/session/worker.h"
+#include "shared/base/buf.h"
 
 struct rule {
 	struct rule *next;
@@ -294,6 +296,19 @@ void redirect_read(struct parse *p, struct rule_list *list)
 	r = rule_memory(p, sizeof(*r));
 	*r = (struct rule){ .action = &actions_redirect[0], .arg = arg, .cond = cond };
 	hang(list, r);
+}
+
+void actions_list(struct buf *out)
+{
+	for (enum rule_set set = 0; set < RULES_COUNT; set++) {
+		for (size_t i = 0; i < TOPIC_COUNT; i++) {
+			for (const struct action *a = topics[i]; a->name != NULL; a++) {
+				if (a->sets & ON(set))
+					buf_printf(out, "%s %s%s%s\n", sets[set].keyword, a->name, strchr(a->name, '(') != NULL ? "…)" : "",
+						   a->own ? " # own" : "");
+			}
+		}
+	}
 }
 
 /* ---- running ---- */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include "shared/base/slice.h"
 
+struct buf;
 struct cond;
 struct config;
 struct exchange;
@@ -75,6 +76,7 @@ struct action {
 	const void *(*read)(struct parse *p, enum rule_set set, struct slice name);
 	enum verdict (*run)(struct exchange *x, const void *arg);
 	bool rewrites;              /* its VERDICT_FAIL is passed over after "strict-mode off" */
+	bool own;                   /* not HAProxy's: described in docs/gateway.md */
 };
 
 /* Reads a rule from p->at, behind "http-request" and its like, and hangs it at the end of <list>. */
@@ -84,6 +86,9 @@ void rule_read(struct parse *p, enum rule_set set, struct rule_list *list);
 void redirect_read(struct parse *p, struct rule_list *list);
 /* After all files: looks up the tables, captures and http-errors sections that rules and error pages named; complains about what there is not. */
 void rules_resolve_all(struct parse *p);
+
+/* Appends "http-request set-header" lines, one for each kind of rule that an action may be; "# own" behind what HAProxy does not have. */
+void actions_list(struct buf *out);
 
 /* Runs the list: from its start, or behind the rule <x->rule_at>, which returned VERDICT_BODY and stands there then. */
 enum verdict rules_run(const struct rule_list *list, struct exchange *x);
