@@ -99,24 +99,28 @@ void buf_add_char(struct buf *b, char c)
 	buf_add(b, &c, 1);
 }
 
-void buf_add_u64(struct buf *b, uint64_t n)
+static void add_number(struct buf *b, uint64_t magnitude, bool minus)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char text[21];
+	size_t at = sizeof(text);
 
 	do {
-		digits[--at] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n != 0);
-	buf_add(b, digits + at, sizeof(digits) - at);
+		text[--at] = (char)('0' + magnitude % 10);
+		magnitude /= 10;
+	} while (magnitude != 0);
+	if (minus)
+		text[--at] = '-';
+	buf_add(b, text + at, sizeof(text) - at);
+}
+
+void buf_add_u64(struct buf *b, uint64_t n)
+{
+	add_number(b, n, false);
 }
 
 void buf_add_i64(struct buf *b, int64_t n)
 {
-	char text[24];
-	int len = snprintf(text, sizeof(text), "%lld", (long long)n);
-
-	buf_add(b, text, (size_t)len);
+	add_number(b, n < 0 ? -(uint64_t)n : (uint64_t)n, n < 0);
 }
 
 void buf_printf(struct buf *b, const char *format, ...)
