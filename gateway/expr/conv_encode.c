@@ -4,79 +4,19 @@
 #include "gateway/conf/parse.h"
 #include "gateway/expr/arg.h"
 #include "gateway/session/exchange.h"
+#include "shared/base/base64.h"
 
-/* ---- base64 (RFC 4648): the usual alphabet with '=' at the end, and that for URLs without ---- */
-
-enum { USUAL, FOR_URLS };
-
-static const char alphabets[2][65] = {
-	[USUAL] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-	[FOR_URLS] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
-};
+/* ---- base64 ---- */
 
 static bool conv_base64(struct exchange *x, const struct args *a, struct sample *s)
 {
-	const char *alphabet = alphabets[a->data];
-	const unsigned char *in = (const unsigned char *)s->text.ptr;
-	size_t left = s->text.len, len = 0;
-	char *out = arena_alloc(x->arena, (left + 2) / 3 * 4 + 1);
-
-	if (out == NULL)
-		return false;
-	for (; left > 0; in += 3) {
-		size_t bytes = left < 3 ? left : 3;
-		unsigned group = (unsigned)in[0] << 16 | (bytes > 1 ? (unsigned)in[1] << 8 : 0) | (bytes > 2 ? in[2] : 0);
-
-		for (size_t i = 0; i < 4; i++) {
-			if (i <= bytes)
-				out[len++] = alphabet[group >> (18 - 6 * i) & 63];
-			else if (a->data == USUAL)
-				out[len++] = '=';
-		}
-		left -= bytes;
-	}
-	return sample_set_text(s, slice_of(out, len));
+	return sample_set_text(s, base64_encode(x->arena, s->text, (enum base64_kind)a->data));
 }
 
-/* What a letter stands for; -1: it is none of that alphabet. */
-static int base64_value(char c, const char *alphabet)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == alphabet[62] ? 62 : c == alphabet[63] ? 63 : -1;
-}
-
-/* Bits behind the last whole byte are let pass, as HAProxy does. The '=' may be there in texts of URLs too (HAProxy makes a wrong byte of it). */
+/* Of a text for URLs that is filled up with '=' HAProxy makes a wrong last byte. */
 static bool conv_b64dec(struct exchange *x, const struct args *a, struct sample *s)
 {
-	struct slice in = s->text;
-	char *out = arena_alloc(x->arena, in.len / 4 * 3 + 3);
-	unsigned group = 0, bits = 0;
-	size_t len = 0;
-
-	if (out == NULL || (a->data == USUAL && in.len % 4 != 0))
-		return false;
-	for (int i = 0; i < 2 && in.len > 0 && s->text.len % 4 == 0 && in.ptr[in.len - 1] == '='; i++)
-		in.len--;
-	if (in.len % 4 == 1)
-		return false;
-	for (size_t i = 0; i < in.len; i++) {
-		int value = base64_value(in.ptr[i], alphabets[a->data]);
-
-		if (value < 0)
-			return false;
-		group = group << 6 | (unsigned)value;
-		bits += 6;
-		if (bits >= 8) {
-			bits -= 8;
-			out[len++] = (char)(group >> bits & 0xFF);
-		}
-	}
-	return sample_set_binary(s, slice_of(out, len));
+	return sample_set_binary(s, base64_decode(x->arena, s->text, (enum base64_kind)a->data));
 }
 
 /* ---- numbers in text ---- */
@@ -256,10 +196,10 @@ static bool check_url_enc(struct parse *p, struct args *a)
 #define TEXT .from = SAMPLE_STR, .to = SAMPLE_STR
 
 const struct converter conv_encode[] = {
-	{ .name = "base64", ENCODE, .convert = conv_base64, .data = USUAL },
-	{ .name = "b64dec", DECODE, .convert = conv_b64dec, .data = USUAL },
-	{ .name = "ub64enc", ENCODE, .convert = conv_base64, .data = FOR_URLS },
-	{ .name = "ub64dec", DECODE, .convert = conv_b64dec, .data = FOR_URLS },
+	{ .name = "base64", ENCODE, .convert = conv_base64, .data = BASE64_USUAL },
+	{ .name = "b64dec", DECODE, .convert = conv_b64dec, .data = BASE64_USUAL },
+	{ .name = "ub64enc", ENCODE, .convert = conv_base64, .data = BASE64_URL },
+	{ .name = "ub64dec", DECODE, .convert = conv_b64dec, .data = BASE64_URL },
 	{ .name = "hex", ENCODE, .convert = conv_hex },
 	{ .name = "hex2i", .from = SAMPLE_STR, .to = SAMPLE_INT, .convert = conv_hex2i },
 	{ .name = "htonl", .from = SAMPLE_INT, .to = SAMPLE_BIN, .convert = conv_htonl },

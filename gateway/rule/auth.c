@@ -4,43 +4,7 @@
 #include "gateway/http/head.h"
 #include "gateway/rule/error_page.h"
 #include "gateway/session/exchange.h"
-
-static int digit_of(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* SLICE_NONE: it is no base64, or there is no memory. */
-static struct slice decode(struct arena *a, struct slice text)
-{
-	char *out = arena_alloc(a, text.len / 4 * 3 + 3);
-	size_t len = 0, padding = 0;
-	unsigned bits = 0, count = 0;
-
-	if (out == NULL || text.len % 4 != 0)
-		return SLICE_NONE;
-	for (; padding < 2 && padding < text.len && text.ptr[text.len - 1 - padding] == '='; padding++)
-		;
-	for (size_t i = 0; i < text.len - padding; i++) {
-		int digit = digit_of(text.ptr[i]);
-
-		if (digit < 0)
-			return SLICE_NONE;
-		bits = (bits << 6 | (unsigned)digit) & 0xffffff;
-		count += 6;
-		if (count >= 8) {
-			count -= 8;
-			out[len++] = (char)(bits >> count & 0xff);
-		}
-	}
-	return slice_of(out, len);
-}
+#include "shared/base/base64.h"
 
 bool auth_basic(struct exchange *x, struct slice *name, struct slice *password)
 {
@@ -53,7 +17,7 @@ bool auth_basic(struct exchange *x, struct slice *name, struct slice *password)
 	scheme = slice_cut(&rest, ' ');
 	if (!slice_eq_nocase(scheme, SLICE_LIT("Basic")) || rest.ptr == NULL)
 		return false;
-	text = decode(x->arena, slice_trim(rest));
+	text = base64_decode(x->arena, slice_trim(rest), BASE64_USUAL);
 	if (text.ptr == NULL)
 		return false;
 	*name = slice_cut(&text, ':');
