@@ -4,7 +4,9 @@
 
 #include "gateway/admin/command.h"
 #include "gateway/expr/sample.h"
+#include "gateway/health/dns.h"
 #include "gateway/health/health.h"
+#include "gateway/health/resolver.h"
 #include "gateway/model/proxy.h"
 #include "gateway/model/server_text.h"
 #include "gateway/model/state.h"
@@ -74,6 +76,10 @@ static void set_health(struct cli *c, struct server *s)
 {
 	enum server_state to;
 
+	if (s->tracks != NULL) {
+		cli_say(c, "cannot change health on a tracking server.");
+		return;
+	}
 	if (cli_is(c, 4, "up")) {
 		to = SERVER_UP;
 	} else if (cli_is(c, 4, "stopping")) {
@@ -264,6 +270,23 @@ static void set_address(struct cli *c, struct server *s)
 	server_set_address(c->gateway, s, (const struct sockaddr *)&p.sa, p.len);
 }
 
+static void set_name(struct cli *c, struct server *s)
+{
+	struct slice name = cli_word(c, 4), old = s->host;
+
+	if (name.len == 0)
+		cli_say(c, "set server <b>/<s> fqdn requires a FQDN.");
+	else if (!dns_name_valid(name))
+		buf_printf(&c->out, "'%.*s' is no name that can be asked for by 'stats socket command'\n", SLICE_ARG(name));
+	else if (s->o.resolvers != NULL && slice_eq_nocase(name, old))
+		cli_say(c, "no need to change the FDQN by 'stats socket command'");
+	else if (!resolver_rename(c->gateway, s, name))
+		cli_say(c, "set server <b>/<s> fqdn failed because no resolution is configured.");
+	else
+		buf_printf(&c->out, "%.*s/%.*s changed its FQDN from %.*s to %.*s by 'stats socket command'\n", SLICE_ARG(s->backend->name),
+			   SLICE_ARG(s->name), SLICE_ARG(old), SLICE_ARG(name));
+}
+
 /* ---- what its checks look at ---- */
 
 static bool read_check_port(struct cli *c, unsigned i, uint16_t *out)
@@ -322,16 +345,6 @@ static void refuse_agent(struct cli *c, struct server *s)
 	cli_say(c, "agent checks are not enabled on this server.");
 }
 
-static void refuse_name(struct cli *c, struct server *s)
-{
-	if (c->count < 5)
-		cli_say(c, "set server <b>/<s> fqdn requires a FQDN.");
-	else if (s->o.resolvers == NULL)
-		cli_say(c, "set server <b>/<s> fqdn failed because no resolution is configured.");
-	else
-		cli_say(c, "set server <b>/<s> fqdn is not supported: names are those of the configuration.");
-}
-
 static void refuse_ssl(struct cli *c, struct server *s)
 {
 	(void)s;
@@ -346,7 +359,7 @@ void cmd_set_server(struct cli *c)
 	} options[] = {
 		{ "addr", set_address }, { "agent", refuse_agent }, { "agent-addr", refuse_agent }, { "agent-port", refuse_agent },
 		{ "agent-send", refuse_agent }, { "check-addr", set_check_address }, { "check-port", set_check_port },
-		{ "fqdn", refuse_name }, { "health", set_health }, { "ssl", refuse_ssl }, { "state", set_state },
+		{ "fqdn", set_name }, { "health", set_health }, { "ssl", refuse_ssl }, { "state", set_state },
 		{ "weight", set_weight_option },
 	};
 	struct server *s = cli_server(c, 2);

@@ -11,6 +11,7 @@
 #include "gateway/model/server.h"
 
 struct named;
+struct names_dns;
 struct resolvers;
 
 /* In the configuration's arena; made by resolver.c. */
@@ -23,6 +24,9 @@ struct lookup {
 	struct named *servers;       /* that want the answer */
 	bool ask_libc;               /* "init-addr" wants to know, at the start, what libc says */
 	bool missing;                /* some of its servers have no address, at the start */
+
+	struct names_dns *names;     /* of a name that came later: who is to ask for it, */
+	struct task begin;           /* and the message that says so */
 
 	struct task task;            /* the message: */
 	struct dns_addresses found;  /* none: the name has no address */

@@ -388,6 +388,20 @@ static void asking_make(struct names_dns *n, struct lookup *l)
 	wait_ms(a, (int)(n->asking_count++ / FIRST_PER_MS));
 }
 
+static void begin_later(struct task *t)
+{
+	struct lookup *l = container_of(t, struct lookup, begin);
+
+	asking_make(l->names, l);
+}
+
+void names_dns_add(struct names_dns *n, struct lookup *l)
+{
+	l->names = n;
+	l->begin.run = begin_later;
+	loop_post(n->loop, &l->begin);
+}
+
 static void *thread_main(void *arg)
 {
 	struct names_dns *n = arg;

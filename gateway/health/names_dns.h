@@ -12,6 +12,8 @@ struct names_dns;
 
 /* Asks, of that list, for all names with a resolvers section, and goes on asking as the section says. NULL when there is none. */
 struct names_dns *names_dns_start(struct lookup *list);
+/* Asks for one name more, of a section of which names are asked already. The first worker's thread; <l> stays until names_dns_stop(). */
+void names_dns_add(struct names_dns *n, struct lookup *l);
 /* Returns when the thread has ended. */
 void names_dns_stop(struct names_dns **n);
 

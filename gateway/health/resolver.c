@@ -297,6 +297,63 @@ void resolver_stop(struct resolver **r)
 	*r = NULL;
 }
 
+/* ---- another name ---- */
+
+/* Takes the server out of the lookup that it has; NULL: it has none. */
+static struct named *named_take(struct resolver *r, const struct server *s)
+{
+	for (struct lookup *l = r->lookups; l != NULL; l = l->next) {
+		for (struct named **at = &l->servers; *at != NULL; at = &(*at)->next) {
+			struct named *n = *at;
+
+			if (n->server != s)
+				continue;
+			*at = n->next;
+			return n;
+		}
+	}
+	return NULL;
+}
+
+/* Behind the others of its backend. */
+static void named_put(struct lookup *l, struct named *n)
+{
+	struct named **place = NULL, **at = &l->servers;
+
+	for (; *at != NULL; at = &(*at)->next) {
+		if ((*at)->server->backend == n->server->backend)
+			place = &(*at)->next;
+	}
+	if (place == NULL)
+		place = at;
+	n->next = *place;
+	*place = n;
+}
+
+/* A name that nobody wants any more is still asked for; it costs a question now and then, and a server may come back to it. */
+bool resolver_rename(struct gateway *g, struct server *s, struct slice name)
+{
+	struct resolver *r = g->resolver;
+	struct named *n = r == NULL || s->o.resolvers == NULL ? NULL : named_take(r, s);
+	struct slice old = s->host;
+	struct lookup *l;
+
+	if (n == NULL)
+		return false;
+	s->host = name;
+	l = lookup_of(g, r, s);
+	if (l->host.ptr == name.ptr) { /* it is new: its name is still the caller's */
+		l->host = arena_copy(g->config->arena, name);
+		l->missing = true;
+		names_dns_add(r->dns, l);
+	}
+	s->host = l->host;
+	named_put(l, n);
+	log_info("server.name", "%.*s/%.*s changed its FQDN from %.*s to %.*s", SLICE_ARG(s->backend->name), SLICE_ARG(s->name),
+		 SLICE_ARG(old), SLICE_ARG(name));
+	return true;
+}
+
 /* ---- show ---- */
 
 static void server_show(const struct resolver *r, const struct name_server *server, struct buf *out)

@@ -13,6 +13,7 @@
 struct gateway;
 struct parse;
 struct resolver;
+struct server;
 
 /* Reads a line of a "resolvers" section: p->config->resolvers' newest. The first word of the line is at p->at. */
 void resolvers_read(struct parse *p);
@@ -20,6 +21,10 @@ void resolvers_read(struct parse *p);
  * server has a name. */
 struct resolver *resolver_start(struct gateway *g);
 void resolver_stop(struct resolver **r);
+
+/* "set server … fqdn": <s> wants the addresses of another name, which is valid, and keeps its own until they are there. False: it has no
+ * name that a "resolvers" section asks for. The first worker's thread. */
+bool resolver_rename(struct gateway *g, struct server *s, struct slice name);
 
 /* "show resolvers": what one section's name servers did so far, or those of all (<section> SLICE_NONE). False: there is none of that name. */
 bool resolver_show(const struct gateway *g, struct slice section, struct buf *out);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "gateway/health/resolver.h"
 #include "gateway/model/server_text.h"
 #include "gateway/model/state.h"
 #include "tests/unit/gateway/support/console.h"
@@ -20,6 +21,9 @@ static int setup(void **state)
 			 " server u unix@/tmp/x.sock\n"
 			 " server m 127.0.0.1\n"
 			 " server d 127.0.0.1:8003 disabled\n"
+			 " server n shop.test:80 resolvers r init-addr none\n"
+			 " server t 127.0.0.1:8004 track b\n"
+			 "resolvers r\n nameserver none 127.0.0.1:1\n"
 			 "backend other\n"
 			 " server a 127.0.0.1:8001\n");
 	return 0;
@@ -254,6 +258,26 @@ static void mapped_ports_change_too(void **state)
 			    "can't change between a port and a port map by 'stats socket command'\n");
 }
 
+static void names_change(void **state)
+{
+	static const struct row rows[] = {
+		{ "set server be/n fqdn", "set server <b>/<s> fqdn requires a FQDN.\n" },
+		{ "set server be/n fqdn shop.test", "no need to change the FDQN by 'stats socket command'\n" },
+		{ "set server be/n fqdn a..b", "'a..b' is no name that can be asked for by 'stats socket command'\n" },
+		{ "set server be/n fqdn x.test", "be/n changed its FQDN from shop.test to x.test by 'stats socket command'\n" },
+		{ "set server be/n fqdn x.test", "no need to change the FDQN by 'stats socket command'\n" },
+		{ "set server be/n fqdn shop.test", "be/n changed its FQDN from x.test to shop.test by 'stats socket command'\n" },
+		{ "set server be/a fqdn x.test", "set server <b>/<s> fqdn failed because no resolution is configured.\n" },
+	};
+
+	(void)state;
+	gateway_look_up(c.gateway);
+	assert_rows(rows);
+	assert_non_null(strstr(console_ask(&c, "show servers state be"), " be 6 n - "));
+	assert_non_null(strstr(c.answer.ptr, " shop.test 80 "));
+	resolver_stop(&c.gateway->resolver);
+}
+
 static void limits_change(void **state)
 {
 	static const struct row rows[] = {
@@ -287,6 +311,7 @@ static void what_there_is_not_is_refused(void **state)
 		{ "set server be/a agent-addr 127.0.0.1", agent },
 		{ "set server be/a agent-port 80", agent },
 		{ "set server be/a agent-send x", agent },
+		{ "set server be/t health up", "cannot change health on a tracking server.\n" },
 		{ "set server be/a fqdn", "set server <b>/<s> fqdn requires a FQDN.\n" },
 		{ "set server be/a fqdn x", "set server <b>/<s> fqdn failed because no resolution is configured.\n" },
 		{ "set server be/a ssl on", "'set server <srv> ssl' cannot be set.  default-server should define ssl settings\n" },
@@ -306,6 +331,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(checks_are_stopped_and_sent_elsewhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(addresses_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(mapped_ports_change_too, setup, teardown),
+		cmocka_unit_test_setup_teardown(names_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(limits_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_there_is_not_is_refused, setup, teardown),
 	};

@@ -160,6 +160,31 @@ static void it_follows_its_name(void **state)
 	assert_int_equal(atomic_load(&s->downs), 0);
 }
 
+static void it_may_get_another_name(void **state)
+{
+	struct test *t = *state;
+	struct name_server_fake *fake = serve(t, SERVES, "192.0.2.1", "");
+	struct server *a = named(t, "a", "none"), *b = named(t, "b", "none"), *c = farm_add(&t->farm, "c", 1);
+	char name[] = "other.test";
+
+	atomic_store(&fake->other, "192.0.2.8 192.0.2.9");
+	atomic_store(&fake->v4, "192.0.2.1 192.0.2.2");
+	start(t);
+	await_address(t, a, "192.0.2.1");
+	await_address(t, b, "192.0.2.2");
+	assert_true(resolver_rename(&t->farm.gateway, a, slice_of(name, sizeof(name) - 1)));
+	memset(name, 'x', sizeof(name)); /* it was copied */
+	assert_true(slice_eq(a->host, SLICE_LIT("other.test")));
+	assert_false(in_maintenance(a)); /* until the answer comes it keeps what it has */
+	await_address(t, a, "192.0.2.8");
+	await_address(t, b, "192.0.2.2");
+	assert_true(resolver_rename(&t->farm.gateway, b, SLICE_LIT("OTHER.test"))); /* asked for already: joins */
+	await_address(t, b, "192.0.2.9");
+	assert_true(resolver_rename(&t->farm.gateway, a, SLICE_LIT("shop.test"))); /* and back */
+	await_address(t, a, "192.0.2.1");
+	assert_false(resolver_rename(&t->farm.gateway, c, SLICE_LIT("other.test"))); /* its address is a number */
+}
+
 static void the_sixth_version_comes_first(void **state)
 {
 	struct test *t = *state;
@@ -467,6 +492,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(addresses_need_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_server_gets_its_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(it_follows_its_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(it_may_get_another_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_sixth_version_comes_first, setup, teardown),
 		cmocka_unit_test(the_first_good_answer_wins),
 		cmocka_unit_test(a_cut_answer_leads_to_the_other_kind),

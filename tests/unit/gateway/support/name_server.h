@@ -27,6 +27,7 @@ struct name_server_fake {
 	struct name_server conf;     /* for a resolvers section */
 	_Atomic int manner;          /* enum manner */
 	_Atomic(const char *) v4, v6; /* addresses, parted by blanks; "" for none */
+	_Atomic(const char *) other;  /* v4 of names that do not begin with an 's'; NULL: the same */
 	_Atomic unsigned questions, questions_v6;
 	_Atomic unsigned payload;    /* of the last question, 0: without EDNS */
 };
@@ -77,7 +78,9 @@ static inline void name_server_reply(struct name_server_fake *s, struct answer *
 		for (unsigned i = 0; i < 60; i++)
 			name_server_add(a, "192.0.2.66");
 	}
-	if (manner == SERVES || manner == SAYS_LIES)
+	if (manner == SERVES && !v6 && a->bytes[13] != 's' && atomic_load(&s->other) != NULL)
+		name_server_add(a, atomic_load(&s->other));
+	else if (manner == SERVES || manner == SAYS_LIES)
 		name_server_add(a, atomic_load(v6 ? &s->v6 : &s->v4));
 	name_server_say(s, a, to, to_len);
 }
