@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "gateway/admin/command.h"
+#include "gateway/admin/kin.h"
 #include "gateway/model/proxy.h"
 #include "gateway/model/state.h"
 #include "gateway/session/worker.h"
@@ -75,16 +76,16 @@ static bool is_given(const struct listener *l)
 }
 
 /* Number <at> of those that are given, or NULL. */
-static const struct listener *given(const struct gateway *g, unsigned at)
+static struct listener *given(const struct gateway *g, unsigned at)
 {
 	for (const struct proxy *p = g->config->proxies; p != NULL; p = p->next) {
-		for (const struct listener *l = p->listeners; l != NULL; l = l->next) {
+		for (struct listener *l = p->listeners; l != NULL; l = l->next) {
 			/* The sockets of a stopped frontend are closed when all threads have let go of them. */
 			if (atomic_load(&p->status) != PROXY_STOPPED && is_given(l) && at-- == 0)
 				return l;
 		}
 	}
-	for (const struct listener *l = g->config->runtime_sockets; l != NULL; l = l->next) {
+	for (struct listener *l = g->config->runtime_sockets; l != NULL; l = l->next) {
 		if (is_given(l) && at-- == 0)
 			return l;
 	}
@@ -138,11 +139,12 @@ static bool send_sockets(struct cli *c, struct giving *state)
 	struct iovec part = { .iov_base = about };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space };
 	unsigned count = 0;
-	const struct listener *l;
+	struct listener *l;
 
 	while (count < GIVE_FDS_MOST && (l = given(c->gateway, state->given + count)) != NULL) {
 		part.iov_len += describe(l, about + part.iov_len);
 		fds[count++] = l->fd;
+		l->is_shared = true;
 	}
 	if (count == 0)
 		return false;
@@ -223,10 +225,16 @@ static bool write_facts(struct cli *c)
 /* What "show servers state" says, an empty line, and a line of facts for each token (table/token_save.c). */
 void cmd_show_handover(struct cli *c)
 {
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof(peer);
+
 	if (!c->listener->expose_fd) {
 		cli_say(c, "Permission denied");
 		return;
 	}
+	/* First: so that no fact is made between the table and what is told one by one. */
+	if (getsockopt(c->watch.fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.pid > 0)
+		kin_meet(c->gateway, peer.pid);
 	server_states_write(c->gateway, NULL, &c->out);
 	c->state = calloc(1, sizeof(unsigned));
 	if (c->state != NULL && c->gateway->tokens != NULL)

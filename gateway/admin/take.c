@@ -331,6 +331,7 @@ static void take_one(struct taken *t, struct listener *l)
 		if (!belongs(l, t->fds[i]) || !is_listening(t->fds[i]))
 			continue;
 		l->fd = t->fds[i];
+		l->is_shared = true;
 		t->fds[i] = t->fds[--t->count];
 		return;
 	}

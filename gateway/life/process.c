@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "gateway/admin/give.h"
+#include "gateway/admin/kin.h"
 #include "gateway/admin/take.h"
 #include "gateway/life/launch.h"
 #include "gateway/session/gateway.h"
@@ -148,6 +149,7 @@ static bool begin(const struct start *start, struct gateway *g, struct config *c
 	bool ok;
 
 	taken_init(&taken);
+	kin_open(g, start->options->old_count > 0 || start->options->take_from != NULL);
 	take_over(&taken, start->options, messages);
 	take_sockets(&taken, c);
 	give_door_open(c);

@@ -38,6 +38,7 @@ struct listener {
 	int unix_mode, unix_uid, unix_gid; /* -1: left as they are */
 	int level;                /* of a runtime socket: 1 user, 2 operator, 3 admin */
 	bool expose_fd;
+	bool is_shared;           /* taken from or given to another process; the first worker's to look at */
 	bool is_aside;            /* its socket file is not yet where it belongs (session/listen_open.c) */
 	bool is_door;             /* this process's own runtime socket, for its successor alone (admin/give.h) */
 	unsigned line;

@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "gateway/admin/kin.h"
 #include "gateway/admin/runtime.h"
 #include "gateway/admin/malformed.h"
 #include "gateway/conf/conf.h"
@@ -192,6 +193,7 @@ void gateway_free(struct gateway **gateway)
 		return;
 	*gateway = NULL;
 	runtime_stop(g);
+	kin_stop(g);
 	resolver_stop(&g->resolver);
 	server_states_end(g);
 	for (unsigned i = 0; i < g->worker_count; i++)
@@ -387,6 +389,7 @@ void gateway_run(struct gateway *g)
 	atomic_store(&g->running, true);
 	health_start(g);
 	runtime_start(g);
+	kin_start(g);
 	for (unsigned i = 1; i < g->worker_count; i++) {
 		if (pthread_create(&g->workers[i].thread, NULL, worker_main, &g->workers[i]) != 0) {
 			log_error("gateway.thread", "errno=%d", errno);
@@ -400,6 +403,7 @@ void gateway_run(struct gateway *g)
 	loop_cancel(worker_first(g)->loop, &signals.grace);
 	loop_cancel(worker_first(g)->loop, &g->hard_stop);
 	runtime_stop(g);
+	kin_stop(g);
 	resolver_stop(&g->resolver);
 	health_stop(g);
 	loop_unwatch(g->workers[0].loop, &signals.watch);

@@ -33,12 +33,11 @@ static bool below_limits(struct gateway *g, struct listener *l)
 
 static bool may_accept(const struct accepting *a)
 {
-	struct proxy *p = a->listener->proxy;
-	struct gateway *g = a->worker->gateway;
+	struct listener *l = a->listener;
 
-	/* The descriptor of a stopped frontend, or of a process that stops, may be gone: it is not looked at. */
-	return !atomic_load(&g->stopping) && atomic_load(&p->status) == PROXY_RUNNING && a->listener->fd >= 0 &&
-	       below_limits(g, a->listener);
+	/* The descriptor of a stopped frontend, or when no worker accepts any more, may be gone: it is not looked at. */
+	return !a->worker->accepting_over && atomic_load(&l->proxy->status) == PROXY_RUNNING && l->fd >= 0 &&
+	       below_limits(a->worker->gateway, l);
 }
 
 static void set_watched(struct accepting *a, bool on)
@@ -153,11 +152,22 @@ static void accept_ready(struct watch *watch, unsigned events)
 
 /* ---- each worker's part ---- */
 
+/* A process that shares the socket may have been woken for a connection and have ended before it took it. Watching anew tells us. */
+static void look_anew(struct accepting *a)
+{
+	if (a->worker == worker_first(a->worker->gateway) && a->listener->is_shared)
+		set_watched(a, false);
+}
+
 static void refresh(struct worker *w)
 {
 	for (unsigned i = 0; i < w->gateway->config->listener_count; i++) {
-		if (w->accepting[i].listener != NULL)
-			set_watched(&w->accepting[i], may_accept(&w->accepting[i]));
+		struct accepting *a = &w->accepting[i];
+
+		if (a->listener == NULL)
+			continue;
+		look_anew(a);
+		set_watched(a, may_accept(a));
 	}
 }
 
@@ -182,17 +192,25 @@ void accepting_start(struct worker *w)
 	refresh(w);
 }
 
+/* The order matters where another process has the socket as well: whoever connects wakes one of all that watch it. After the unwatching
+ * that is not us any more; before it, it may have been us alone, so we take who is there. */
+static void end_one(struct accepting *a)
+{
+	bool may = a->listener != NULL && may_accept(a);
+
+	set_watched(a, false);
+	while (may && accept_one(a))
+		;
+	set_watched(a, false); /* a limit that was met may have brought it back */
+}
+
 void accepting_end(struct worker *w)
 {
 	struct gateway *g = w->gateway;
 
-	for (unsigned i = 0; i < g->config->listener_count; i++) {
-		struct accepting *a = &w->accepting[i];
-
-		while (a->watched && accept_one(a))
-			;
-		set_watched(a, false);
-	}
+	for (unsigned i = 0; i < g->config->listener_count; i++)
+		end_one(&w->accepting[i]);
+	w->accepting_over = true;
 	/* Closed in the thread that looks at them for commands. */
 	if (atomic_fetch_add(&g->workers_ended, 1) + 1 == g->worker_count)
 		loop_post(worker_first(g)->loop, &g->close_listeners);

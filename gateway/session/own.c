@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "gateway/admin/kin.h"
 #include "gateway/expr/format.h"
 #include "gateway/model/own.h"
 #include "gateway/model/proxy.h"
@@ -141,6 +142,7 @@ static bool add_facts(struct stream *s)
 
 	if (token.len == 0)
 		return true;
+	kin_hear(s->x.worker->gateway);
 	len = tokens_for_request(s->x.worker->gateway->tokens, token, joined(s, &s->x.request, c->fact_header), loop_now_ms(s->x.worker->loop),
 				 facts, sizeof(facts));
 	http_field_remove_all(&s->x.request, c->fact_header);
@@ -161,6 +163,8 @@ void own_see_response(struct stream *s)
 	degraded = joined(s, &s->x.response, SLICE_LIT("Degraded"));
 	/* Also when it has neither: that says that the domains are well. */
 	tokens_of_response(s->x.worker->gateway->tokens, token, made, degraded, loop_now_ms(s->x.worker->loop));
+	if (made.len > 0)
+		kin_tell(s->x.worker->gateway, token, made);
 }
 
 /* ---- all of them ---- */

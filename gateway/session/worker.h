@@ -44,6 +44,7 @@ struct worker {
 	struct arena *arenas[WORKER_ARENAS]; /* ready for the next exchanges */
 	unsigned arena_count;
 	struct accepting *accepting; /* by listener index: what this thread accepts from */
+	bool accepting_over;      /* because of a soft stop */
 	struct task refresh, stop; /* posted by any thread */
 	struct timer second;      /* sweeps idle connections, retries what was short of descriptors */
 	tally_n connections, requests; /* accepted and begun, by this thread */
@@ -58,6 +59,7 @@ struct gateway {
 	struct token_table *tokens; /* own: facts for the consistency token; NULL when no frontend wants them */
 	struct resolver *resolver;  /* looks names up in a thread of its own */
 	struct runtime *runtime;    /* the runtime socket */
+	struct kin_circle *kin;     /* processes with which facts are shared during a reload; NULL without tokens */
 	struct malformed *malformed; /* for "show errors" */
 	_Atomic unsigned connections; /* of clients, all workers */
 	_Atomic bool accepting_paused; /* some worker waits for a connection to end before it accepts again */

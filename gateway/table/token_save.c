@@ -56,6 +56,25 @@ void token_table_write(struct token_table *t, int64_t now_ms, struct buf *out)
 		;
 }
 
+size_t token_line(struct slice token, struct slice made, char *out, size_t size)
+{
+	char key[HASH_SHA256_HEX + 1], text[FACT_TEXT_MOST];
+	struct fact facts[FACTS_MOST];
+	struct fact_list list = { .facts = facts };
+	unsigned dropped = 0, malformed = 0;
+	struct buf line;
+
+	facts_read(&list, made, 0, &dropped, &malformed);
+	if (list.count == 0 || size == 0)
+		return 0;
+	hash_sha256_hex(token, key);
+	buf_init_fixed(&line, out, size);
+	buf_printf(&line, "%s - -", key);
+	for (unsigned i = 0; i < list.count; i++)
+		buf_printf(&line, " 0 %.*s", (int)fact_write(&facts[i], text), text);
+	return buf_ok(&line) ? line.len : 0;
+}
+
 static bool key_read(struct slice text, char key[HASH_SHA256_HEX + 1])
 {
 	if (text.len != HASH_SHA256_HEX)

@@ -45,6 +45,8 @@ struct token_counts token_table_counts(const struct token_table *t);
  * skipped. A part is what one lock protects; false: there is none of that number. Any thread. */
 bool token_table_write_part(struct token_table *t, unsigned part, int64_t now_ms, struct buf *out);
 void token_table_write(struct token_table *t, int64_t now_ms, struct buf *out);
+/* Such a line about an answer that came just now: <made> is its Consistency-Token header. Its length, 0: there is no fact in it, or no room. */
+size_t token_line(struct slice token, struct slice made, char *out, size_t size);
 void token_table_read(struct token_table *t, struct slice text, int64_t now_ms);
 
 #endif

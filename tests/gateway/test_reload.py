@@ -157,6 +157,30 @@ def test_states_and_facts_survive(site, way):
     assert site.get("/facts", headers=["USER-TOKEN: other"])[2] == ""
 
 
+@pytest.mark.parametrize("way", [reload_by_socket, reload_by_pid])
+def test_facts_that_the_old_one_still_makes_reach_the_new_one(site, way):
+    """A write that was under way when the new process took over; the read behind its answer comes to the new process."""
+    with socket.create_server(("127.0.0.1", site.port("slow"))) as server:
+        site.write("a.cfg", STATES + "    server slow 127.0.0.1:{slow} weight 0\n"
+                   "backend slow\n    server s 127.0.0.1:{slow}\n", ["fe", "origin", "slow"])
+        text = open(site.path("a.cfg"), encoding="utf-8").read()
+        with open(site.path("a.cfg"), "w", encoding="utf-8") as file:
+            file.write(text.replace("    default_backend be", "    use_backend slow if { path /slow }\n    default_backend be"))
+        old = site.start("-f", "a.cfg", serves="fe")
+        with socket.create_connection(("127.0.0.1", site.port("fe"))) as client:
+            client.sendall(b"POST /slow HTTP/1.1\r\nHost: a\r\nUSER-TOKEN: t\r\nContent-Length: 0\r\n\r\n")
+            connection = server.accept()[0]
+            connection.recv(1000)
+            new = way(site, old)
+            assert await_true(lambda: "Uptime_sec" in site.ask("show info") and f"Pid: {new.pid}\n" in site.ask("show info"))
+            assert site.get("/facts", headers=["USER-TOKEN: t"])[2] == ""
+            connection.sendall(b"HTTP/1.1 200 OK\r\nConsistency-Token: a7=1.2000\r\nContent-Length: 0\r\n\r\n")
+            assert client.recv(1000).startswith(b"HTTP/1.1 200")
+            assert site.get("/facts", headers=["USER-TOKEN: t"])[2] == "a7=1.2000"
+        connection.close()
+        assert old.wait(PATIENCE_S) == 0
+
+
 # --- when something is wrong ---
 
 def test_a_new_one_that_cannot_start_leaves_the_old_one_alone(site):

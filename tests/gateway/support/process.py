@@ -109,6 +109,7 @@ class Site:
         """What the runtime socket answers."""
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(PATIENCE_S)
+            assert await_true(lambda: os.path.exists(self.path(name)))  # it comes a moment after the ports
             sock.connect(self.path(name))
             sock.sendall(command.encode() + b"\n")
             answer = b""
