@@ -4,6 +4,7 @@
  * that we hold for unfinished must not be a whole one for llhttp. Where the two differ with reason stands in excused(). What begins
  * with "HTTP/" is taken for the response to a GET.
  */
+#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +17,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define FIELDS LLHTTP_FIELDS
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* ---- our reading ---- */
 
@@ -78,44 +73,95 @@ static enum http_progress read_ours(struct ours *o, struct slice in, bool respon
 
 static void same_head(const struct ours *o, const struct llhttp_reading *t)
 {
-	must(t->head_complete && t->minor == o->head.minor && t->count == o->head.count);
+	assert(t->head_complete && t->minor == o->head.minor && t->count == o->head.count);
 	if (o->head.is_response) {
-		must(t->status == o->head.status);
+		assert(t->status == o->head.status);
 	} else {
-		must(slice_eq(slice_str(t->method), o->head.method_text));
-		must(slice_eq(gathered(&t->target), o->head.target));
+		assert(slice_eq(slice_str(t->method), o->head.method_text));
+		assert(slice_eq(gathered(&t->target), o->head.target));
 	}
 	for (unsigned i = 0; i < t->count; i++) {
-		must(slice_eq(gathered(&t->names[i]), o->fields[i].name));
-		must(slice_eq(slice_trim(gathered(&t->values[i])), o->fields[i].value));
+		assert(slice_eq(gathered(&t->names[i]), o->fields[i].name));
+		assert(slice_eq(slice_trim(gathered(&t->values[i])), o->fields[i].value));
 	}
 }
 
 /* What we hold for unfinished. */
 static void compare_unended(const struct ours *o, const struct llhttp_reading *t)
 {
-	must(t->outcome != LLHTTP_ENDED && (o->head_complete || !t->head_complete));
+	assert(t->outcome != LLHTTP_ENDED && (o->head_complete || !t->head_complete));
 	if (!o->head_complete || t->outcome == LLHTTP_REFUSED)
 		return;
 	same_head(o, t);
-	must(slice_eq(gathered(&o->body), gathered(&t->body)));
-	must(t->ended_at_close == (o->frame.kind == BODY_UNTIL_CLOSE));
+	assert(slice_eq(gathered(&o->body), gathered(&t->body)));
+	assert(t->ended_at_close == (o->frame.kind == BODY_UNTIL_CLOSE));
 }
 
 static void compare_ended(const struct ours *o, const struct llhttp_reading *t)
 {
-	must(t->outcome == LLHTTP_ENDED && t->used == o->used);
+	assert(t->outcome == LLHTTP_ENDED && t->used == o->used);
 	same_head(o, t);
-	must(slice_eq(gathered(&o->body), gathered(&t->body)));
+	assert(slice_eq(gathered(&o->body), gathered(&t->body)));
 }
 
-/* Where the two may differ, and why. */
-static bool excused(const struct ours *o)
+/* ---- where the two may differ, and why ---- */
+
+/* A tab behind the value of a field that frames is white space for us, as for the standard (RFC 9110, 5.6.3), not for llhttp. What we send
+ * on has none. */
+static bool tab_behind_framing(const struct ours *o)
+{
+	for (unsigned i = 0; i < o->head.count; i++) {
+		const struct http_field *f = &o->fields[i];
+		const char *end = f->value.ptr + f->value.len;
+
+		if (f->id != NAME_CONTENT_LENGTH && f->id != NAME_TRANSFER_ENCODING)
+			continue;
+		for (; *end != '\r'; end++) {
+			if (*end == '\t')
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Extensions of chunks: llhttp knows no white space in them, no byte above 0x7f in quotes, and nothing behind a value. We drop them. */
+static bool in_extension(const struct llhttp_reading *t, struct slice in)
+{
+	for (size_t at = t->used; at > 0 && in.ptr[at - 1] != '\n'; at--) {
+		if (in.ptr[at - 1] == ';')
+			return true;
+	}
+	return false;
+}
+
+/* Trailer fields that have the names of those that frame. We drop them. */
+static bool in_trailer(const struct llhttp_reading *t)
+{
+	static const char *const reasons[] = {
+		"Content-Length can't be present with Transfer-Encoding",
+		"Invalid `Transfer-Encoding` header value",
+		"Invalid character in Content-Length",
+		"Empty Content-Length",
+		"Content-Length overflow",
+	};
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		if (strcmp(t->reason, reasons[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool excused(const struct ours *o, const struct llhttp_reading *t, struct slice in)
 {
 	if (!o->head_complete)
 		return false;
 	/* llhttp knows a list of methods, we know tokens. */
-	return !o->head.is_response && !llhttp_knows_method(o->head.method_text);
+	if (!o->head.is_response && !llhttp_knows_method(o->head.method_text))
+		return true;
+	if (tab_behind_framing(o))
+		return true;
+	return t->outcome == LLHTTP_REFUSED && o->frame.kind == BODY_CHUNKED && (in_extension(t, in) || in_trailer(t));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -126,9 +172,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ours o;
 
 	o.progress = read_ours(&o, in, response);
-	if (o.progress != HTTP_BAD && !excused(&o)) {
+	if (o.progress != HTTP_BAD) {
 		llhttp_read(&t, in, response);
-		if (o.progress == HTTP_DONE)
+		if (excused(&o, &t, in))
+			;
+		else if (o.progress == HTTP_DONE)
 			compare_ended(&o, &t);
 		else
 			compare_unended(&o, &t);

@@ -69,6 +69,7 @@ static int on_value_complete(llhttp_t *p)
 	return 0;
 }
 
+/* 1: there is no body, whatever the fields say. llhttp leaves it to its user to know that of a status. */
 static int on_head(llhttp_t *p)
 {
 	struct llhttp_reading *r = reading(p);
@@ -77,7 +78,7 @@ static int on_head(llhttp_t *p)
 	r->status = p->status_code;
 	r->method = llhttp_method_name((llhttp_method_t)p->method);
 	r->minor = p->http_minor;
-	return 0;
+	return p->type == HTTP_RESPONSE && (r->status < 200 || r->status == 204 || r->status == 304);
 }
 
 static int on_body(llhttp_t *p, const char *at, size_t len)
@@ -106,6 +107,7 @@ void llhttp_read(struct llhttp_reading *r, struct slice in, bool response)
 	e = llhttp_execute(&c.parser, in.ptr, in.len);
 	r->used = e == HPE_OK ? in.len : (size_t)(llhttp_get_error_pos(&c.parser) - in.ptr);
 	r->outcome = c.complete ? LLHTTP_ENDED : e == HPE_OK ? LLHTTP_UNENDED : LLHTTP_REFUSED;
+	r->reason = r->outcome == LLHTTP_REFUSED ? llhttp_get_error_reason(&c.parser) : "";
 	if (r->outcome == LLHTTP_UNENDED)
 		r->ended_at_close = llhttp_finish(&c.parser) != HPE_INVALID_EOF_STATE && c.complete;
 }

@@ -22,6 +22,7 @@ enum llhttp_outcome {
 
 struct llhttp_reading {
 	enum llhttp_outcome outcome;
+	const char *reason; /* why it is refused; else "" */
 	size_t used;
 	bool head_complete;
 	bool ended_at_close; /* it was unended, and the end of the connection ends it */
