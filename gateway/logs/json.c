@@ -9,18 +9,47 @@
 #include "shared/base/clock.h"
 #include "shared/base/jsonw.h"
 
-/* Most bytes of what others chose. Escaped a byte may take six: the target's bound is on the escaped form. */
+/* Most bytes of what others chose, once it is escaped. The target, at the end, gets what is left: 140 at the least. */
 #define METHOD_MOST 16
-#define TARGET_MOST 360
 #define ID_MOST 64
 #define NAME_MOST 48
+#define TARGET_AROUND (sizeof(",\"target\":\"\"}") - 1)
+
+/* How long the character at the start of <s> is once it is escaped; *bytes: of it. What is no UTF-8 becomes U+FFFD. */
+static size_t escaped_len(struct slice s, size_t *bytes)
+{
+	unsigned char c = (unsigned char)s.ptr[0];
+
+	*bytes = 1;
+	if (c >= 0x80) {
+		size_t step = slice_utf8_step(s);
+
+		*bytes = step > 0 ? step : 1;
+		return step > 0 ? step : 3;
+	}
+	return c < 0x20 ? 6 : c == '"' || c == '\\' ? 2 : 1;
+}
+
+/* How many bytes of <s> to take, whole characters, so that they need at most <most> once they are escaped. */
+static size_t fits(struct slice s, size_t most)
+{
+	size_t len = 0, at = 0, bytes;
+
+	while (at < s.len) {
+		len += escaped_len(slice_sub(s, at, s.len), &bytes);
+		if (len > most)
+			break;
+		at += bytes;
+	}
+	return at;
+}
 
 static void text(struct jsonw *w, const char *key, struct slice value, size_t most)
 {
 	if (value.len == 0)
 		return;
 	jsonw_key(w, key);
-	jsonw_string(w, slice_sub(value, 0, most));
+	jsonw_string(w, slice_sub(value, 0, fits(value, most)));
 }
 
 static void number(struct jsonw *w, const char *key, uint64_t n)
@@ -53,27 +82,9 @@ static void client(struct jsonw *w, const struct sockaddr_storage *from)
 	number(w, "client_port", ntohs(is_six ? six->sin6_port : four->sin_port));
 }
 
-/* How many bytes of <s> to take so that they need at most <most> once they are escaped. */
-static size_t fits(struct slice s, size_t most)
-{
-	size_t len = 0, i;
-
-	for (i = 0; i < s.len && i < most; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
-
-		len += c < 0x20 ? 6 : c == '"' || c == '\\' ? 2 : c >= 0x80 ? 3 : 1;
-		if (len > most)
-			break;
-	}
-	return i;
-}
-
 static void request(struct jsonw *w, const struct exchange *x)
 {
-	struct slice target = x->request_line[1];
-
 	text(w, "method", x->request_line[0], METHOD_MOST);
-	text(w, "target", target, fits(target, TARGET_MOST));
 	text(w, "version", x->request_line[2], ID_MOST);
 }
 
@@ -82,7 +93,7 @@ static void header(struct jsonw *w, const struct exchange *x, const char *key, s
 	const struct http_field *f = http_field_find(&x->request, name, 0);
 
 	if (f != NULL)
-		text(w, key, f->value, fits(f->value, ID_MOST));
+		text(w, key, f->value, ID_MOST);
 }
 
 static void route(struct jsonw *w, const struct exchange *x)
@@ -106,6 +117,7 @@ static void times(struct jsonw *w, const struct exchange_times *t)
 void log_json_write(const struct exchange *x, struct buf *out)
 {
 	const char state[2] = { x->cause, x->stage };
+	size_t start = out->len;
 	char when[CLOCK_ISO_LEN + 1];
 	struct jsonw w;
 
@@ -125,5 +137,6 @@ void log_json_write(const struct exchange *x, struct buf *out)
 		number(&w, "retries", x->retries);
 	header(&w, x, "request_id", SLICE_LIT("X-Request-Id"));
 	header(&w, x, "traceparent", SLICE_LIT("traceparent"));
+	text(&w, "target", x->request_line[1], LOG_JSON_MOST - (out->len - start) - TARGET_AROUND);
 	jsonw_object_end(&w);
 }

@@ -6,8 +6,9 @@
 
 struct exchange;
 
-/* Below the 1,024 bytes that a log line may have unless configured: texts that the client chose are cut so that a line is always whole. */
-#define LOG_JSON_MOST 1000
+/* A log line may have 1,024 bytes unless configured, with what syslog puts in front. Texts are cut so that it is whole; the target, which stands at
+ * the end, gets what is left. */
+#define LOG_JSON_MOST 900
 
 /* Appends the object, without a line end. Times are milliseconds; what did not happen is left out. Never a header with a token. */
 void log_json_write(const struct exchange *x, struct buf *out);
