@@ -30,7 +30,7 @@ static bool in_network(const struct sockaddr_storage *from, const struct forward
 
 static bool add_forwarded(struct stream *s, const struct forwardfor *f)
 {
-	const struct sockaddr_storage *from = &s->x.session->from;
+	const struct sockaddr_storage *from = exchange_source(&s->x);
 	char text[INET6_ADDRSTRLEN];
 	const void *address = from->ss_family == AF_INET ? (const void *)&((const struct sockaddr_in *)from)->sin_addr
 							 : (const void *)&((const struct sockaddr_in6 *)from)->sin6_addr;
