@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -227,8 +228,31 @@ bool take_from_path(struct taken *t, const char *path, struct buf *messages)
 	return take(t, &un, sizeof(un), 0, path, messages);
 }
 
-bool take_from_process(struct taken *t, pid_t pid, struct buf *messages)
+/* A master's sockets are with its newest worker; a process that serves has no children. */
+static pid_t worker_of(pid_t pid)
 {
+	char path[64], text[256];
+	struct slice rest;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", (long)pid, (long)pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return pid;
+	rest = slice_of(text, fread(text, 1, sizeof(text), f));
+	fclose(f);
+	while (rest.ptr != NULL) {
+		uint64_t child;
+
+		if (slice_to_u64(slice_cut(&rest, ' '), INT32_MAX, &child))
+			pid = (pid_t)child;
+	}
+	return pid;
+}
+
+bool take_from_process(struct taken *t, pid_t old, struct buf *messages)
+{
+	pid_t pid = worker_of(old);
 	struct sockaddr_un un;
 	socklen_t len = give_door_address(pid, &un);
 	char name[32];

@@ -25,10 +25,10 @@ void taken_init(struct taken *t);
 /* Closes what nobody wanted. */
 void taken_free(struct taken *t);
 
-/* Asks the runtime socket at <path> (it needs "expose-fd listeners"), or the door of process <pid>, for everything. False when no sockets
+/* Asks the runtime socket at <path> (it needs "expose-fd listeners"), or the door of process <old> (of its worker, if that is a master), for everything. False when no sockets
  * came: <messages> says why. What came before something went wrong is kept. */
 bool take_from_path(struct taken *t, const char *path, struct buf *messages);
-bool take_from_process(struct taken *t, pid_t pid, struct buf *messages);
+bool take_from_process(struct taken *t, pid_t old, struct buf *messages);
 
 /* Gives each listener of <c> (also those of the runtime socket) the socket that has its address: before listeners_open(). */
 void take_sockets(struct taken *t, struct config *c);

@@ -98,6 +98,19 @@ def test_no_request_fails_with_a_master(site):
     assert master.wait(PATIENCE_S) == 0
 
 
+def test_one_master_after_the_other(site):
+    """Not a reload but another master, as a service script that knows no SIGUSR2 does it."""
+    old = site.start("-W", "-f", "a.cfg", serves="fe")
+    load = Load(site.port("fe")).start()
+    time.sleep(0.4)
+    new = site.start("-W", "-f", "a.cfg", "-sf", old.pid)
+    assert old.wait(PATIENCE_S) == 0, site.said()
+    time.sleep(0.4)
+    load.stop()
+    assert load.failures == []
+    assert children(new.pid) == [serving_pid(site)]
+
+
 def test_in_the_background_too(site):
     status, _, errors = site.run("-D", "-f", "a.cfg", "-p", "pid")
     assert status == 0, errors
