@@ -54,14 +54,6 @@ def children(pid):
         return [int(word) for word in file.read().split()]
 
 
-def accepts(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    except OSError:
-        return False
-
-
 class Site:
     def __init__(self):
         self.temporary = tempfile.TemporaryDirectory(prefix="moa-life-")
@@ -85,15 +77,21 @@ class Site:
             file.write(text)
 
     def start(self, *words, serves=None, program=PROGRAM, env=None):
-        """Starts it in the folder. <serves>: waits until that port accepts, by this process or by an older one."""
+        """Starts it in the folder. <serves>: waits until that port answers, by this process or by an older one."""
         with open(self.path("stderr"), "ab") as errors:
             process = subprocess.Popen([program, *map(str, words)], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
                                        env={**os.environ, **(env or {})}, start_new_session=True)
         self.processes.append(process)
         if serves is not None:
-            assert await_true(lambda: accepts(self.port(serves)) or process.poll() is not None), "nobody listens"
+            assert await_true(lambda: self.answers(serves) or process.poll() is not None), "nobody answers"
             assert process.poll() is None, self.said()
         return process
+
+    def answers(self, port):
+        try:
+            return self.get(port=port)[0] > 0
+        except (OSError, IndexError):
+            return False
 
     def run(self, *words, program=PROGRAM):
         """Runs it to its end: status, standard output, standard error."""
