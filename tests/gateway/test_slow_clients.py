@@ -1,12 +1,13 @@
 """Slow and idle clients beside a normal one: they cost little, and the others do not notice them."""
 
+import resource
 import selectors
 import socket
 import time
 
 import pytest
 
-from support.launch import IS_HAPROXY, Gateway
+from support.launch import Gateway
 from support.raw import Raw
 from support.readers import responses
 
@@ -32,7 +33,9 @@ backend be
 """
 SLOW = 300           # clients of each kind
 ASKED = 400          # requests of the normal client
-IDLE = 10000
+# Both programs want two descriptors for each connection, and 100 besides.
+MAXCONN = min(15000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 100) // 2)
+IDLE = min(10000, MAXCONN - 100)
 IDLE_BYTES_MOST = 1024  # of the gateway's memory for one idle connection: its struct, its timer, its part of tables and pools
 LARGE = 4 << 20      # bytes of an answer that slow readers do not take
 
@@ -40,7 +43,7 @@ LARGE = 4 << 20      # bytes of an answer that slow readers do not take
 @pytest.fixture
 def gateway(origin):
     origin.scripts = {b"/large": [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % LARGE] + [b"x" * (LARGE // 64)] * 64}
-    gateway = Gateway(CONFIGURATION % (9900 if IS_HAPROXY else 15000, origin.port))
+    gateway = Gateway(CONFIGURATION % (MAXCONN, origin.port))
     yield gateway
     status, said = gateway.stop()
     assert status in (0, 143, -15), said
