@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from support.launch import Gateway
+from support.launch import IS_HAPROXY, Gateway
 from support.raw import Raw
 from support.readers import responses
 
