@@ -107,11 +107,12 @@ static bool conv_map_find(struct exchange *x, const struct args *a, struct sampl
 	return true;
 }
 
-#define MAP(word, in, match, out, output) \
-	{ .name = "map" word, .args = "s|s", .from = in, .to = out, .convert = conv_map_find, .check = check_map, .data = DATA(match, output) }
-#define MAPS(word, in, match)                         \
-	MAP(word, in, match, SAMPLE_STR, TEXT),       \
-	MAP(word "_int", in, match, SAMPLE_INT, NUMBER), \
+#define MAP(word, in, match, out, output)								\
+	{ .name = "map" word, .args = "s|s", .from = in, .to = out, .data = DATA(match, output),	\
+	  .convert = conv_map_find, .check = check_map }
+#define MAPS(word, in, match)					\
+	MAP(word, in, match, SAMPLE_STR, TEXT),			\
+	MAP(word "_int", in, match, SAMPLE_INT, NUMBER),	\
 	MAP(word "_ip", in, match, SAMPLE_ADDR, ADDRESS)
 
 const struct converter conv_map[] = {

@@ -1,4 +1,4 @@
-/* xxhash.h - Collet's XXH32, XXH64 and XXH3 (64 bit), the same numbers on every machine (github.com/Cyan4973/xxHash, doc/xxhash_spec.md). */
+/* xxhash.h - Collet's hashes XXH32, XXH64 and XXH3 (64 bit): github.com/Cyan4973/xxHash, doc/xxhash_spec.md. */
 #ifndef MOA_GATEWAY_EXPR_XXHASH_H
 #define MOA_GATEWAY_EXPR_XXHASH_H
 
