@@ -205,7 +205,7 @@ static const struct option *find(const char *word)
 
 enum options_read options_read(struct options *o, int argc, char *const *argv)
 {
-	struct words rest = { .at = argv + (argc > 0 ? 1 : 0), .end = argv + argc };
+	struct words rest = { .at = argc > 0 ? argv + 1 : argv, .end = argc > 0 ? argv + argc : argv };
 	enum options_read e = OPTIONS_GO;
 
 	*o = (struct options){ .old_signal = SIGUSR1 };

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from support.load import Load
-from support.process import DEFAULTS, PATIENCE_S, Site, await_true, children, is_alive
+from support.process import DEFAULTS, PATIENCE_S, PROGRAM, Site, await_true, children, is_alive
 
 HAPROXY = shutil.which("haproxy") or "/usr/sbin/haproxy"
 HAS_HAPROXY = os.access(HAPROXY, os.X_OK) and b"version 2.6." in subprocess.run([HAPROXY, "-v"], stdout=subprocess.PIPE, check=False).stdout
@@ -127,6 +127,25 @@ def test_in_the_background_too(site):
     os.kill(last, signal.SIGTERM)
     assert load.failures == []
     assert await_true(lambda: not is_alive(last))
+
+
+def files_of(site):
+    return {name: os.stat(site.path(name)).st_ino for name in os.listdir(site.folder) if name.endswith(".sock")}
+
+
+@pytest.mark.parametrize("between", [None, pytest.param(HAPROXY, marks=pytest.mark.skipif(not HAS_HAPROXY, reason="no HAProxy 2.6"))])
+def test_more_sockets_than_fit_into_a_message(site, between):
+    """The old one may be HAProxy, whose protocol this is, and the next one as well."""
+    binds = "".join(f"    bind {{folder}}/{number}.sock\n" for number in range(600))
+    site.write("a.cfg", SERVING.replace("    http-response", binds + "    http-response", 1), ["fe", "origin"])
+    old = site.start("-f", "a.cfg", serves="fe")
+    before = files_of(site)
+    assert len(before) == 602
+    for program in (between or PROGRAM, PROGRAM):
+        old, gone = site.start("-f", "a.cfg", "-x", "admin.sock", "-sf", old.pid, program=program), old
+        assert gone.wait(PATIENCE_S) == 0, site.said()
+        assert files_of(site) == before
+    assert serving_pid(site) == old.pid
 
 
 # --- what the old one knew ---
