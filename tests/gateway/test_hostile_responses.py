@@ -4,9 +4,12 @@ Each vector (hostile_responses.py) is what a server says to one request. The cli
 read (support/readers.py), which must agree. The same client then asks again, and so does another: both must get their own answers.
 """
 
+import signal
+import threading
+
 import pytest
 
-from hostile_responses import VECTORS
+from hostile_responses import LENGTH, NEXT, VECTORS, answer
 from support.launch import Gateway
 from support.raw import Raw
 from support.readers import agreed, responses
@@ -119,3 +122,22 @@ def test_response(gateway, origin, number):
     assert line["code"] == vector.code, line.group()
     assert vector.cut or int(line["status"]) == status, line.group()
     check_neighbours(gateway, number)
+
+
+def test_bytes_that_came_first_are_no_answer(gateway, origin):
+    """What a server sent before a request was made is not its answer, also when the gateway hears of the request first."""
+    asked, said = threading.Event(), threading.Event()
+    origin.scripts = {b"/first": [answer(LENGTH, body=b"hello"), asked.wait, NEXT, said.set]}
+    with Raw(gateway.port) as client:
+        client.send(b"GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
+        read_one(client, b"GET")
+        gateway.process.send_signal(signal.SIGSTOP)
+        try:
+            client.send(b"GET /second HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            asked.set()
+            assert said.wait(8)
+        finally:
+            gateway.process.send_signal(signal.SIGCONT)
+        assert client.read_all()
+        messages, how = agreed(responses, client.got, [b"GET", b"GET"], True)
+        assert ([one.body for one in messages], how) == ([b"hello", b"GET /second @a []\n"], "end")

@@ -1,7 +1,7 @@
 """A server behind the gateway that keeps every byte it gets, and answers what the strict reading finds in them.
 
 The answer to GET /x is a line of text that repeats method, target, Host and body, so that a client can tell whose answer it got.
-A script may say something else for a target: a list of steps, bytes to send, seconds to pause, CLOSE or RESET.
+A script may say something else for a target: a list of steps, bytes to send, seconds to pause, a function to call, CLOSE or RESET.
 """
 
 import re
@@ -79,6 +79,8 @@ class Connection:
             elif step == RESET:
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return False
+            elif callable(step):
+                step()
             else:
                 time.sleep(step)
         return True
