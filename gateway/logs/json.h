@@ -6,8 +6,8 @@
 
 struct exchange;
 
-/* A log line may have 1,024 bytes unless configured, with what syslog puts in front. Texts are cut so that it is whole; the target, which stands at
- * the end, gets what is left. */
+/* A log line may have 1,024 bytes unless configured, with what syslog puts in front. Texts are cut so that it is whole; the target, which
+ * stands at the end, gets what is left. */
 #define LOG_JSON_MOST 900
 
 /* Appends the object, without a line end. Times are milliseconds; what did not happen is left out. Never a header with a token. */
