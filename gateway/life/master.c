@@ -153,7 +153,7 @@ static int be_worker(const struct master *m, struct config *c, int ready)
 		close(m->ready);
 	if (m->folder >= 0)
 		close(m->folder);
-	if (master_is_again())
+	if (m->count > 0) /* what -x named was for the first start */
 		o.take_from = NULL;
 	for (unsigned i = 0; i < m->count; i++) {
 		if (!m->workers[i].leaving)
