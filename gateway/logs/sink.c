@@ -36,6 +36,7 @@ struct log_sink {
 	int pid;
 	struct log_clock clock;
 	int sockets[SOCKETS];   /* -1: not opened yet */
+	const void *aimed_at[SOCKETS]; /* the address that it is connected to; NULL: none */
 	struct log_descriptor *descriptors;
 	_Atomic uint64_t dropped;
 	unsigned count;
@@ -187,17 +188,39 @@ static void pieces_make(const struct gathered *g, struct iovec *pieces)
 static void send_messages(struct log_sink *s, int fd, unsigned count)
 {
 	unsigned at = 0;
+	bool told = false; /* that an earlier message found no reader: says nothing about this one */
 
 	while (at < count) {
 		int sent = sendmmsg(fd, s->messages + at, count - at, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (sent > 0) {
 			at += (unsigned)sent;
+			told = false;
+		} else if (errno == ECONNREFUSED && !told) {
+			told = true;
 		} else if (errno != EINTR) {
 			drop(s, 1);
 			at++;
+			told = false;
 		}
 	}
+}
+
+/* All go to one address, as they nearly always do: a connected socket spares the system the way there for each. Not Unix sockets: one that
+ * is made anew would not be found. */
+static void aim(struct log_sink *s, int which, unsigned count)
+{
+	const struct msghdr *first = &s->messages[0].msg_hdr;
+
+	for (unsigned i = 1; i < count; i++) {
+		if (s->messages[i].msg_hdr.msg_name != first->msg_name)
+			return;
+	}
+	if (which == SOCKET_UNIX || (s->aimed_at[which] != first->msg_name && connect(s->sockets[which], first->msg_name, first->msg_namelen) != 0))
+		return;
+	s->aimed_at[which] = first->msg_name;
+	for (unsigned i = 0; i < count; i++)
+		s->messages[i].msg_hdr.msg_name = NULL;
 }
 
 /* What was gathered for datagram sockets of one family. */
@@ -221,10 +244,12 @@ static void flush_socket(struct log_sink *s, int which)
 		return;
 	if (s->sockets[which] < 0)
 		s->sockets[which] = socket(families[which], SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (s->sockets[which] < 0)
+	if (s->sockets[which] < 0) {
 		drop(s, count);
-	else
-		send_messages(s, s->sockets[which], count);
+		return;
+	}
+	aim(s, which, count);
+	send_messages(s, s->sockets[which], count);
 }
 
 /* What was gathered for one descriptor. */
