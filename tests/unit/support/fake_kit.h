@@ -215,6 +215,11 @@ void sql_set_deadline(struct sql_conn *c, int64_t deadline_us)
 	(void)c, (void)deadline_us;
 }
 
+void sql_set_statement_ms(struct sql_conn *c, int ms)
+{
+	(void)c, (void)ms;
+}
+
 enum err sql_run(struct sql_conn *c, const char *text, const struct sql_arg *args, size_t arg_count, struct arena *arena,
 		 struct sql_rows *rows)
 {

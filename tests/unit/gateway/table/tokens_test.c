@@ -161,7 +161,7 @@ static void another_fact_does_not_end_degraded(void **state)
 static void the_table_has_a_bound(void **state)
 {
 	struct token_table *small = token_table_create(3);
-	char token[8], facts[64];
+	char token[16], facts[64];
 
 	(void)state;
 	for (int i = 1; i <= 5; i++) {
