@@ -131,7 +131,7 @@ static void skip(struct cursor *c, size_t bytes)
 		c->at += bytes;
 }
 
-/* A pointer must lead to before the place where its part of the name began, so they end. */
+/* A pointer must lead to before the place where its part of the name began, so they end, and not into the header, where no name is. */
 static void name_read(struct cursor *c, struct name *out)
 {
 	struct cursor part = *c;
@@ -148,7 +148,7 @@ static void name_read(struct cursor *c, struct name *out)
 			if (!jumped)
 				c->at = part.at;
 			jumped = true;
-			part.bad |= to >= began;
+			part.bad |= to >= began || to < HEADER_BYTES;
 			part.at = began = to;
 			continue;
 		}

@@ -142,6 +142,7 @@ static bool in_trailer(const struct llhttp_reading *t)
 		"Invalid `Transfer-Encoding` header value",
 		"Invalid character in Content-Length",
 		"Empty Content-Length",
+		"Duplicate Content-Length",
 		"Content-Length overflow",
 	};
 
