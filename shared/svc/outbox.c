@@ -318,6 +318,17 @@ enum err outbox_server_start(struct sql_conn *c, struct arena *a, int64_t *start
 	return ERR_OK;
 }
 
+enum err outbox_table_made(struct sql_conn *c, const struct owned_table *t, struct arena *a, struct slice *made)
+{
+	static const char sql[] = "SELECT CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?";
+	const struct sql_arg name = SQL_ARG_TEXT(slice_str(t->name));
+	struct sql_rows r;
+	enum err e = sql_run(c, sql, &name, 1, a, &r);
+
+	*made = e == ERR_OK && r.count == 1 ? sql_cell(&r, 0, 0) : SLICE_NONE;
+	return e;
+}
+
 enum err outbox_triggers(struct sql_conn *c, struct arena *a, uint64_t *count)
 {
 	struct sql_rows r;

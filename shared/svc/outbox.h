@@ -64,6 +64,8 @@ enum err MUST_CHECK outbox_own_next_set(struct sql_conn *c, const struct topic *
 
 /* When the server started, in Unix seconds (1 s exact). */
 enum err MUST_CHECK outbox_server_start(struct sql_conn *c, struct arena *a, int64_t *start_s);
+/* When the owned table was made, as the server tells it; empty when there is none. */
+enum err MUST_CHECK outbox_table_made(struct sql_conn *c, const struct owned_table *t, struct arena *a, struct slice *made);
 /* How many kinds of changes the owned table's triggers capture, as the schema's function captured_events() says: the service
  * may not look at triggers itself. 0 when there is no such function. */
 enum err MUST_CHECK outbox_triggers(struct sql_conn *c, struct arena *a, uint64_t *count);

@@ -34,6 +34,7 @@
 #define RELAY_OWN_LOG "own"        /* what the own copy's pos names as its log: batches are numbered by the relay */
 #define RELAY_STATE_WANTED "snapshot_wanted"
 #define RELAY_STATE_SERVER "server_start_s"
+#define RELAY_STATE_TABLE "table_made"
 #define RELAY_STATE_TERM "term"
 
 /* One record of a batch: a row gives one, a control row one for each partition. */

@@ -322,6 +322,20 @@ static enum err check_database(struct relay *r)
 	return e;
 }
 
+enum err relay_check_table(struct relay *r)
+{
+	struct slice made, known = SLICE_NONE;
+	enum err e = outbox_table_made(r->session, r->table, r->arena, &made);
+
+	if (e == ERR_OK)
+		e = outbox_state_get(r->session, r->arena, RELAY_STATE_TABLE, &known);
+	if (e != ERR_OK || made.ptr == NULL || slice_eq(made, known))
+		return e;
+	if (known.ptr != NULL)
+		e = relay_want_snapshot(r, "table_made_anew");
+	return e == ERR_OK ? outbox_state_set(r->session, RELAY_STATE_TABLE, made) : e;
+}
+
 static enum err check_triggers(struct relay *r)
 {
 	uint64_t count;
@@ -356,6 +370,8 @@ enum err relay_scan(struct relay *r)
 	r->published = oldest;
 	size_t ends_before = r->end_count;
 	e = check_database(r);
+	if (e == ERR_OK)
+		e = relay_check_table(r);
 	if (e == ERR_OK)
 		e = find_late(r, &late);
 	if (e == ERR_OK)

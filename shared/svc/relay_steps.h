@@ -36,6 +36,9 @@ void relay_reported(void *ctx, void *tag, enum err e, int32_t partition, int64_t
 /* ---- relay_scan.c ---- */
 /* Reads and publishes what is new; *more: there is probably more. */
 enum err MUST_CHECK relay_read(struct relay *r, bool *more);
+/* A table that was made anew holds what no trigger told: asks for a snapshot. Within a dump that is restored it may come after all
+ * else that a term looks at, and after its first snapshot. */
+enum err MUST_CHECK relay_check_table(struct relay *r);
 /* The full scan, once a second: late rows, ends, marks. */
 enum err MUST_CHECK relay_scan(struct relay *r);
 /* Writes the keys of rows anew. Rows whose keys somebody holds locked stay as they are and are added to *left: a

@@ -267,6 +267,8 @@ enum err relay_begin_term(struct relay *r)
 	if (e == ERR_OK)
 		e = settle_identity(r, tails);
 	if (e == ERR_OK)
+		e = relay_check_table(r);
+	if (e == ERR_OK)
 		e = relay_own_begin(r);
 	if (e == ERR_OK)
 		e = rewrite_found(r);
