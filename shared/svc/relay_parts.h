@@ -111,6 +111,7 @@ struct relay {
 	bool own_end_valid;
 
 	struct counter *events, *late, *rewritten, *elections, *resends, *rounds;
+	bool triggers_gone; /* when they were last looked for */
 	struct gauge *leader, *triggers_missing, *depth, *age_us, *round_end_s, *round_rows;
 };
 

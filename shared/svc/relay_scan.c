@@ -348,11 +348,16 @@ static enum err check_triggers(struct relay *r)
 	if (e != ERR_OK)
 		return e;
 	gauge_set(r->triggers_missing, count < TRIGGERS_EXPECTED ? (int64_t)(TRIGGERS_EXPECTED - count) : 0);
+	/* They are back: what was changed meanwhile was not captured. */
+	if (count >= TRIGGERS_EXPECTED && r->triggers_gone)
+		e = relay_want_snapshot(r, "triggers_back");
+	if (e == ERR_OK)
+		r->triggers_gone = count < TRIGGERS_EXPECTED;
 	if (count < TRIGGERS_EXPECTED)
 		log_error("relay.triggers_missing",
 			  "table=%s have=%llu need=%d detail=\"changes are not captured: run the migrations again\"",
 			  r->table->name, (unsigned long long)count, TRIGGERS_EXPECTED);
-	return ERR_OK;
+	return e;
 }
 
 /* Everything that was committed before this scan began is in front of the marks that it ends with. */

@@ -122,6 +122,8 @@ static enum err read_tails(struct relay *r, struct tail *tails)
 	if (e == ERR_CONFLICT)
 		log_error("relay.partitions", "topic=%s wanted=%d detail=\"the topic has another number of partitions\"",
 			  r->topic->name, (int)r->topic->partitions);
+	if (e == ERR_OK)
+		e = relay_keep_session(r); /* either of both waits for Kafka nearly as long as the session lasts */
 	if (e != ERR_OK)
 		return e;
 	c = broker_consumer_create(r->brokers, r->topic->name);

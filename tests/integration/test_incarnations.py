@@ -178,6 +178,22 @@ def without_triggers(stack, domain, text):
     stack.run("migrate", domain)
 
 
+def missing_triggers(stack, service):
+    samples = metrics.parse(stack.request("GET", stack.admin(service), "/metrics").text)
+    return metrics.total(samples, "moa_outbox_triggers_missing")
+
+
+@slow
+def test_triggers_that_come_back_bring_what_was_changed_without_them(whole):
+    """The owner notices that its triggers are gone and that they are back, and sends everything anew: no audit has to come by first."""
+    triggers = whole.sql("item", "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()")
+    whole.script("item", "".join(f"DROP TRIGGER {name};" for name, in triggers))
+    eventually(lambda: missing_triggers(whole, "item_svc") > 0, 20, "item_svc says that triggers are missing")
+    whole.sql("item", "UPDATE item SET price = price + 7 WHERE id = 20")
+    whole.run("migrate", "item")
+    settled(whole, 30)
+
+
 def divergences(stack, service):
     samples = metrics.parse(stack.request("GET", stack.admin(service), "/metrics").text)
     return metrics.total(samples, r"\w*divergence\w*")
