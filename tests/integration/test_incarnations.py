@@ -189,9 +189,11 @@ def test_triggers_that_come_back_bring_what_was_changed_without_them(whole):
     triggers = whole.sql("item", "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()")
     whole.script("item", "".join(f"DROP TRIGGER {name};" for name, in triggers))
     eventually(lambda: missing_triggers(whole, "item_svc") > 0, 20, "item_svc says that triggers are missing")
-    whole.sql("item", "UPDATE item SET price = price + 7 WHERE id = 20")
+    whole.post("alarm_svc", json={"item_id": "21"})
+    whole.sql("item", "UPDATE item SET price = 7654321 WHERE id = 21")
     whole.run("migrate", "item")
-    settled(whole, 30)
+    eventually(lambda: 7654321 in [item["price"] for item in whole.get("alarm_svc").json()["payload"]], 30, "alarm_svc has the new price")
+    settled(whole)
 
 
 def divergences(stack, service):
