@@ -14,10 +14,18 @@
 static void complain(struct parse *p, const char *level, const char *format, va_list ap) __attribute__((format(printf, 3, 0)));
 static void complain(struct parse *p, const char *level, const char *format, va_list ap)
 {
+	size_t from;
+
 	buf_printf(p->messages, "%-10s (%d) : config : ", level, (int)getpid());
+	from = p->messages->len;
 	if (p->line > 0)
 		buf_printf(p->messages, "parsing [%.*s:%u] : ", SLICE_ARG(p->file), p->line);
 	buf_vprintf(p->messages, format, ap);
+	/* a word may hold anything, "\n" above all: a message stays one line, and does nothing to a terminal */
+	for (; from < p->messages->len; from++) {
+		if ((unsigned char)p->messages->ptr[from] < ' ' || p->messages->ptr[from] == 0x7f)
+			p->messages->ptr[from] = '?';
+	}
 	buf_add_char(p->messages, '\n');
 }
 

@@ -17,7 +17,7 @@ static bool holds(struct slice text, const char *what)
 	return memmem(text.ptr, text.len, what, strlen(what)) != NULL;
 }
 
-/* Lines begin with their weight, or show a line of the configuration. */
+/* Lines begin with their weight, or show a line of the configuration; no byte of it does anything to a terminal. */
 static void look_at_messages(struct slice text, bool accepted)
 {
 	static const struct slice begins[] = { SLICE("[ALERT]"), SLICE("[WARNING]"), SLICE("[NOTICE]"), SLICE("  ") };
@@ -33,6 +33,8 @@ static void look_at_messages(struct slice text, bool accepted)
 		for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
 			known |= slice_starts_with(line, begins[i]);
 		assert(known);
+		for (size_t i = 0; i < line.len; i++)
+			assert((unsigned char)line.ptr[i] >= ' ' && line.ptr[i] != 0x7f);
 	}
 }
 

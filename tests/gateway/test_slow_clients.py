@@ -1,13 +1,12 @@
 """Slow and idle clients beside a normal one: they cost little, and the others do not notice them."""
 
-import resource
 import selectors
 import socket
 import time
 
 import pytest
 
-from support.launch import IS_HAPROXY, Gateway
+from support.launch import IS_HAPROXY, Gateway, raise_descriptors
 from support.raw import Raw
 from support.readers import responses
 
@@ -26,15 +25,14 @@ defaults
 	timeout http-keep-alive 60s
 frontend fe
 	bind "fd@${fe}"
-	maxconn 19000
 	default_backend be
 backend be
 	server s 127.0.0.1:%d
 """
 SLOW = 300           # clients of each kind
 ASKED = 400          # requests of the normal client
-# Both programs want two descriptors for each connection, and 100 besides.
-MAXCONN = min(15000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 100) // 2)
+# Both programs want two descriptors for each connection, and some besides.
+MAXCONN = min(15000, (raise_descriptors() - 200) // 2)
 IDLE = min(10000, MAXCONN - 100)
 IDLE_BYTES_MOST = 1024  # of the gateway's memory for one idle connection: its struct, its timer, its part of tables and pools
 LARGE = 4 << 20      # bytes of an answer that slow readers do not take
@@ -171,6 +169,7 @@ def settled_memory(gateway):
     return last
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(IS_HAPROXY, reason="a bound for our own")
 def test_ten_thousand_idle_connections(gateway, record_property):
     """Ten thousand clients that say nothing, or have said something before: bytes for one, and others are served as before."""

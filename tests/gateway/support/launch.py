@@ -79,7 +79,7 @@ class Gateway:
         with open(self.errors, "wb") as errors:
             self.process = subprocess.Popen([program, "-f", path], env={**os.environ, **descriptors}, stdin=subprocess.DEVNULL,
                                             stdout=errors, stderr=errors, pass_fds=[sock.fileno() for sock in sockets.values()],
-                                            preexec_fn=_all_descriptors, start_new_session=True)
+                                            preexec_fn=raise_descriptors, start_new_session=True)
         for name, sock in sockets.items():
             self.ports[name] = sock.getsockname()[1]
             sock.close()
@@ -120,6 +120,12 @@ class Gateway:
         return status, said
 
 
-def _all_descriptors():
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+def raise_descriptors(wanted=40000):
+    """Raises the limit of descriptors of this process to <wanted>, or to what we are allowed; which it is then."""
+    hard = max(resource.getrlimit(resource.RLIMIT_NOFILE)[1], wanted)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (ValueError, PermissionError):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
