@@ -36,7 +36,6 @@ void flow_init(struct flow *f, struct buffer *in, const struct http_frame *frame
 	f->in = in;
 	f->frame = *frame;
 	f->to_chunks = to_chunks;
-	f->to_nowhere = false;
 	f->kept = true;
 	f->keep = false;
 	f->limit = 0;
@@ -99,7 +98,6 @@ static size_t decode(struct flow *f, struct slice *spans, unsigned *count)
 	size_t total = 0;
 
 	*count = 0;
-	f->starved = false;
 	while (!f->ended && *count < FLOW_SPANS) {
 		struct slice data = SLICE_NONE;
 		size_t used = 0;
@@ -113,10 +111,8 @@ static size_t decode(struct flow *f, struct slice *spans, unsigned *count)
 		if (p == HTTP_BAD)
 			return SIZE_MAX;
 		f->ended = p == HTTP_DONE;
-		if (p == HTTP_MORE && used == 0) {
-			f->starved = true;
+		if (p == HTTP_MORE && used == 0)
 			break;
-		}
 	}
 	f->payload += total;
 	return total;
@@ -133,13 +129,11 @@ static enum flow_result gather(struct flow *f)
 		return FLOW_BAD;
 	if (f->limit > 0 && f->payload > f->limit)
 		return FLOW_LARGE;
-	if (f->to_nowhere)
-		count = 0;
-	else if (f->to_chunks && total > 0)
+	if (f->to_chunks && total > 0)
 		add_piece(f, f->chunk_line, http_write_chunk_line(total, f->chunk_line));
 	for (unsigned i = 0; i < count; i++)
 		add_piece(f, spans[i].ptr, spans[i].len);
-	if (f->to_chunks && !f->to_nowhere) {
+	if (f->to_chunks) {
 		if (total > 0)
 			add_piece(f, "\r\n", 2);
 		if (f->ended)
@@ -223,7 +217,7 @@ enum flow_result flow_run(struct flow *f, int fd)
 		release(f);
 		if (f->finished)
 			return FLOW_DONE;
-		if (f->starved && !f->ended)
+		if (!f->ended && f->at == f->in->end)
 			return FLOW_INPUT;
 	}
 }

@@ -50,10 +50,8 @@ struct flow {
 	struct http_body body;   /* the decoder */
 	struct http_frame frame; /* to begin again */
 	bool to_chunks;          /* the receiver is told the length by chunks */
-	bool to_nowhere;         /* a body that the receiver must not get (an answer to HEAD): only the head is written */
 	bool ended;              /* the decoder has seen the body's end */
 	bool finished;           /* and the last chunk is among the pieces, or written */
-	bool starved;            /* the decoder can do nothing without more input */
 	bool kept;               /* every byte since the start is still in the buffer */
 	bool keep;               /* do not drop what was written: a retry may need it */
 	uint64_t limit;          /* most bytes of payload; 0: as many as come. Set behind flow_init() */
