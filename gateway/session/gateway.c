@@ -14,6 +14,7 @@
 #include "gateway/admin/runtime.h"
 #include "gateway/admin/malformed.h"
 #include "gateway/conf/conf.h"
+#include "gateway/expr/regex.h"
 #include "gateway/health/health.h"
 #include "gateway/health/resolver.h"
 #include "gateway/logs/sink.h"
@@ -110,6 +111,7 @@ static void worker_clear(struct worker *w)
 	while (w->arena_count > 0)
 		arena_free(&w->arenas[--w->arena_count]);
 	log_sink_free(&w->log);
+	regex_space_free(&w->regex);
 	free(w->scratch);
 	free(w->idle);
 	tallies_free(w->frontends, c->proxy_count);
