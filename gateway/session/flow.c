@@ -234,12 +234,13 @@ bool flow_input_ended(struct flow *f)
 	return true;
 }
 
-enum http_progress flow_peek(const struct buffer *in, const struct http_frame *frame, struct arena *arena, struct slice *out)
+/* Goes through the payload that is in the buffer, and copies it to <joined> unless that is NULL. */
+static enum http_progress walk(const struct buffer *in, const struct http_frame *frame, char *joined, size_t *len)
 {
 	struct http_body decoder;
-	size_t at = in->begin, len = 0;
-	char *joined = frame->kind == BODY_CHUNKED ? arena_alloc(arena, in->end - in->begin + 1) : NULL;
+	size_t at = in->begin;
 
+	*len = 0;
 	http_body_init(&decoder, frame);
 	for (;;) {
 		struct slice data = SLICE_NONE;
@@ -248,11 +249,27 @@ enum http_progress flow_peek(const struct buffer *in, const struct http_frame *f
 
 		at += used;
 		if (joined != NULL && data.len > 0)
-			memcpy(joined + len, data.ptr, data.len);
-		len += data.len;
-		if (p == HTTP_MORE && used > 0)
-			continue;
-		*out = slice_of(joined != NULL ? joined : in->data + in->begin, len);
-		return p;
+			memcpy(joined + *len, data.ptr, data.len);
+		*len += data.len;
+		if (p != HTTP_MORE || used == 0)
+			return p;
 	}
+}
+
+enum http_progress flow_measure(const struct buffer *in, const struct http_frame *frame, size_t *len)
+{
+	return walk(in, frame, NULL, len);
+}
+
+bool flow_peek(const struct buffer *in, const struct http_frame *frame, struct arena *arena, struct slice *out)
+{
+	bool joins = frame->kind == BODY_CHUNKED;
+	char *joined = joins ? arena_alloc(arena, in->end - in->begin + 1) : NULL;
+	size_t len;
+
+	if (joins && joined == NULL)
+		return false;
+	walk(in, frame, joined, &len);
+	*out = slice_of(joins ? joined : in->data + in->begin, len);
+	return true;
 }

@@ -77,9 +77,10 @@ bool flow_pending(const struct flow *f);
 bool flow_unkeep(struct flow *f);
 /* Nothing more will be written. True when the body's end was read: the buffer then begins with what follows it. */
 bool flow_abandon(struct flow *f);
-/* The payload that is in the buffer as one slice; that of chunks is joined in <arena>. HTTP_DONE: it is the whole body; HTTP_BAD: it is not
- * well-formed. */
-enum http_progress flow_peek(const struct buffer *in, const struct http_frame *frame, struct arena *arena, struct slice *out);
+/* How much payload is in the buffer. HTTP_DONE: it is the whole body; HTTP_BAD: it is not well-formed. */
+enum http_progress flow_measure(const struct buffer *in, const struct http_frame *frame, size_t *len);
+/* The same as one slice; that of chunks is joined in <arena>. False: it has no room for it. */
+bool flow_peek(const struct buffer *in, const struct http_frame *frame, struct arena *arena, struct slice *out);
 /* Back to the start, for another receiver; only while f->kept. */
 void flow_rewind(struct flow *f, struct slice head);
 

@@ -84,6 +84,7 @@ static bool push_request(struct stream *s)
 		return request_bad(s, 413, "The body is too large.");
 	default:
 		s->up_broken = true; /* its answer may have come before it stopped reading */
+		shutdown(s->up->watch.fd, SHUT_WR); /* one that still reads must not wait for the rest */
 		s->up->readable = true;
 		return true;
 	}
@@ -192,7 +193,8 @@ static bool pull_body(struct stream *s)
 {
 	struct buffer *in = &s->up->in;
 	bool moved = upstream_read(s->up) > 0, ended;
-	enum http_progress p = flow_peek(in, &s->x.response_frame, s->x.arena, &s->x.response_body);
+	size_t len;
+	enum http_progress p = flow_measure(in, &s->x.response_frame, &len);
 
 	if (moved)
 		s->server_us = now_us(s);
@@ -200,9 +202,12 @@ static bool pull_body(struct stream *s)
 		return bad_response(s, RETRY_JUNK_RESPONSE);
 	ended = !s->up->readable && (s->up->ended || s->up->broken);
 	if (p != HTTP_DONE && !ended && buffer_room(in) > 0 &&
-	    (s->x.wait_body_least == 0 || s->x.response_body.len < s->x.wait_body_least))
+	    (s->x.wait_body_least == 0 || len < s->x.wait_body_least))
 		return moved;
-	stream_pass_response(s);
+	if (flow_peek(in, &s->x.response_frame, s->x.arena, &s->x.response_body))
+		stream_pass_response(s);
+	else
+		stream_fail(s, 502, 'P', 'H', "There is no room for the body that rules are to see.");
 	return true;
 }
 
@@ -311,10 +316,20 @@ static bool client_left(struct stream *s)
 	return true;
 }
 
+/* Before anything is sent, so that a request is not carried out whose answer could not be read. False: another stage was chosen. */
+static bool begin_forward(struct stream *s)
+{
+	expect_head(s);
+	if (upstream_take_buffer(s->up))
+		return true;
+	stream_fail(s, 503, 'R', 'C', "The gateway has no memory left for the answer.");
+	return false;
+}
+
 bool stage_forward(struct stream *s)
 {
-	if (!s->parser.response)
-		expect_head(s);
+	if (!s->parser.response && !begin_forward(s))
+		return true;
 	for (;;) {
 		bool moved;
 

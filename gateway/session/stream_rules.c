@@ -248,9 +248,18 @@ static void invite_body(struct stream *s)
 }
 
 /* "wait-for-body at-least" */
-static bool enough(const struct stream *s)
+static bool enough(const struct stream *s, size_t len)
 {
-	return s->x.rule_at != NULL && s->x.wait_body_least > 0 && s->x.body.len >= s->x.wait_body_least;
+	return s->x.rule_at != NULL && s->x.wait_body_least > 0 && len >= s->x.wait_body_least;
+}
+
+/* What rules see of it is put together once: a body may come in many pieces. */
+static bool body_waited_for(struct stream *s)
+{
+	if (flow_peek(&s->client->in, &s->x.request_frame, s->x.arena, &s->x.body))
+		return stream_run_rules(s);
+	stream_fail(s, 500, 'P', 'R', "There is no room for the body that rules are to see.");
+	return true;
 }
 
 bool stage_body(struct stream *s)
@@ -261,19 +270,20 @@ bool stage_body(struct stream *s)
 	for (;;) {
 		size_t room = buffer_room(&c->in);
 		enum http_progress p;
+		size_t len;
 
 		if (room > 0 && client_read(c) > 0) {
 			s->client_us = loop_now_us(s->x.worker->loop);
 			continue;
 		}
-		p = flow_peek(&c->in, &s->x.request_frame, s->x.arena, &s->x.body);
+		p = flow_measure(&c->in, &s->x.request_frame, &len);
 		s->x.body_whole = p == HTTP_DONE;
 		if (p == HTTP_BAD) {
 			stream_fail(s, 400, 'P', 'D', "The body is not well-formed.");
 			return true;
 		}
-		if (p == HTTP_DONE || room == 0 || enough(s))
-			return stream_run_rules(s);
+		if (p == HTTP_DONE || room == 0 || enough(s, len))
+			return body_waited_for(s);
 		if (c->ended) {
 			stream_client_left(s);
 			return true;

@@ -84,18 +84,18 @@ static void ready(struct watch *w, unsigned events)
 		upstream_close(&u);
 }
 
+bool upstream_take_buffer(struct upstream *u)
+{
+	assert(u->in.data == NULL);
+	u->in = (struct buffer){ .data = stream_buffer(u->worker), .size = u->worker->gateway->config->bufsize };
+	return u->in.data != NULL;
+}
+
 size_t upstream_read(struct upstream *u)
 {
-	size_t room;
+	size_t room = buffer_room(&u->in);
 	ssize_t n;
 
-	if (u->in.data == NULL) {
-		u->in.data = stream_buffer(u->worker);
-		if (u->in.data == NULL)
-			return 0;
-		u->in.size = u->worker->gateway->config->bufsize;
-	}
-	room = buffer_room(&u->in);
 	if (!u->readable || room == 0)
 		return 0;
 	do {

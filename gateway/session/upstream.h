@@ -39,6 +39,8 @@ struct upstream *upstream_connect(struct worker *w, struct server *server, const
 struct upstream *upstream_reuse(struct exchange *x, struct client *c, const struct server_address *to, struct stream *stream);
 /* The outcome of connecting, once writable: true when it stands; false with errno. */
 bool upstream_established(struct upstream *u);
+/* Before the first upstream_read() of an exchange; false: no memory. upstream_done() gives it back. */
+bool upstream_take_buffer(struct upstream *u);
 size_t upstream_read(struct upstream *u); /* as client_read() */
 /* After an exchange: kept idle when <keep> and nothing speaks against it, else closed. Sets *u to NULL. */
 void upstream_done(struct upstream **u, bool keep);
