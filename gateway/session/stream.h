@@ -65,6 +65,7 @@ struct stream {
 	bool continue_sent;       /* we told the client to send its body */
 	bool tunnel;
 	bool same_server;         /* the retry goes to the server that failed */
+	bool fresh;               /* and on a new connection: where one that was kept had ended, others will have */
 	bool wants_input;         /* up_flow waits for the client's bytes */
 	bool wants_answer;        /* the server's bytes are awaited */
 	int64_t client_us;        /* last byte from or to the client: what timeout client counts from */

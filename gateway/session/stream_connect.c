@@ -126,7 +126,8 @@ static bool begin_connect(struct stream *s)
 	s->x.server_from.ss_family = AF_UNSPEC;
 	if (to != NULL)
 		memcpy(&s->x.server_to, &to->sa, to->len); /* told also when it cannot be reached */
-	s->up = to == NULL ? NULL : upstream_reuse(&s->x, s->client, to, s);
+	s->up = to == NULL || s->fresh ? NULL : upstream_reuse(&s->x, s->client, to, s);
+	s->fresh = false;
 	s->x.reused = s->up != NULL;
 	if (s->x.reused) {
 		tally_add(&server_tally(s)->reuses, 1);
@@ -301,6 +302,7 @@ void stream_retry(struct stream *s, unsigned reason, int status, char cause, cha
 	s->x.t.connect_us = s->x.t.response_us = 0;
 	s->failed = s->x.server;
 	s->server_us = loop_now_us(s->x.worker->loop);
+	s->fresh = stale;
 	s->same_server = stale || (reason == RETRY_CONN_FAILURE && !may_redispatch(s));
 	s->stage = s->same_server && !stale ? STAGE_PAUSE : STAGE_CHOOSE;
 }
