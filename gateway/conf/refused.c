@@ -45,7 +45,9 @@ static unsigned matches(const char *entry, struct slice first, struct slice seco
 		return 0;
 	if (rest.ptr == NULL)
 		return 1;
-	return slice_eq(rest, SLICE_LIT("*")) || slice_eq(rest, second) ? 2 : 0;
+	if (slice_eq(rest, SLICE_LIT("*")))
+		return second.ptr == NULL ? 1 : 2;
+	return slice_eq(rest, second) ? 2 : 0;
 }
 
 unsigned keyword_refused(struct slice first, struct slice second, unsigned section)

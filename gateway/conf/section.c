@@ -166,15 +166,15 @@ static void resolvers_begin(struct reader *r, unsigned section)
 		.next = p->config->resolvers, .retries = 3, .timeout_ms = 1000, .timeout_resolve_ms = 1000, .hold_valid_ms = 10000,
 		.hold_nx_ms = 30000, .hold_other_ms = 30000, .hold_refused_ms = 30000, .hold_timeout_ms = 30000, .payload_size = 512,
 	};
-	if (!parse_want(p, r->section_kind, &s->name))
-		return;
-	name_check(p, s->name);
-	parse_end(p);
+	if (parse_want(p, r->section_kind, &s->name)) {
+		name_check(p, s->name);
+		parse_end(p);
+	}
 	for (const struct resolvers *other = p->config->resolvers; other != NULL; other = other->next) {
 		if (slice_eq(other->name, s->name))
 			parse_error(p, "resolvers '%.*s' has the same name as another section", SLICE_ARG(s->name));
 	}
-	p->config->resolvers = s;
+	p->config->resolvers = s; /* also without a name: its lines are read */
 	r->section_name = s->name;
 }
 
