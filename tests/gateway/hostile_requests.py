@@ -28,6 +28,7 @@ class Vector:
     closes: bool = True                        # the gateway ends the connection
     cut: bool = False                          # the server may have got a beginning that never became whole
     ends: bool = False                         # the client ends its sending
+    waiting: tuple = ()                        # other status, code and logged while the gateway waits for the whole body
     logged: int = 0                            # the status in the log, where the client was told none
     own: str = ""                              # needs the frontend of that name, which uses keywords of our own
     front: str = "fe"
@@ -167,7 +168,7 @@ good("trailers are dropped", chunked(b"5\r\nhello\r\n0\r\nX: y\r\nContent-Length
      Seen(b"POST", b"/x", body=b"hello", lacks=(b"x", b"trailer", b"content-length")))
 for text in [b"X y", b"X : y", b": y", b" X: y", b"X: y\r\n z", b"X: \0", b"X: \x7f", b"X: y\nZ: z", b"X: y\rZ: z", b"\xff: y", b"X"]:
     cut(f"trailer {text!r}", chunked(b"5\r\nhello\r\n0\r\n" + text + b"\r\n\r\n"))
-cut("too long trailers", chunked(b"5\r\nhello\r\n0\r\n" + b"X: " + b"y" * 9000 + b"\r\n\r\n"), 431)
+cut("too long trailers", chunked(b"5\r\nhello\r\n0\r\n" + b"X: " + b"y" * 9000 + b"\r\n\r\n"), 431, waiting=(400, "PD", 0))
 good("a chunked body that looks like requests", chunked(b"%x\r\n" % len(INNER) + INNER + b"\r\n0\r\n\r\n"), Seen(b"POST", b"/x", body=INNER))
 
 # --- the request line ------------------------------------------------------------------------------
@@ -319,12 +320,12 @@ early("the end inside the request line", b"GET /x HT")
 early("the end inside a field", b"GET /x HTTP/1.1\r\nHost: a\r\nX: ")
 early("the end before the empty line", b"GET /x HTTP/1.1\r\nHost: a\r\n")
 early("the end inside the empty line", b"GET /x HTTP/1.1\r\nHost: a\r\n\r")
-early("the end inside a body", request(b"Content-Length: 10", body=b"hello"), 400, "CD", cut=True)
-early("the end before a body", request(b"Content-Length: 10"), 400, "CD", cut=True)
-early("the end inside a chunk", chunked(b"a\r\nhello"), 400, "CD", cut=True)
-early("the end inside a size", chunked(b"5\r\nhello\r\n1"), 400, "CD", cut=True)
-early("the end behind the last chunk", chunked(b"5\r\nhello\r\n0\r\n"), 400, "CD", cut=True)
-early("the end inside the last line end", chunked(b"5\r\nhello\r\n0\r\n\r"), 400, "CD", cut=True)
+early("the end inside a body", request(b"Content-Length: 10", body=b"hello"), 400, "CD", cut=True, waiting=(0, "CR", -1))
+early("the end before a body", request(b"Content-Length: 10"), 400, "CD", cut=True, waiting=(0, "CR", -1))
+early("the end inside a chunk", chunked(b"a\r\nhello"), 400, "CD", cut=True, waiting=(0, "CR", -1))
+early("the end inside a size", chunked(b"5\r\nhello\r\n1"), 400, "CD", cut=True, waiting=(0, "CR", -1))
+early("the end behind the last chunk", chunked(b"5\r\nhello\r\n0\r\n"), 400, "CD", cut=True, waiting=(0, "CR", -1))
+early("the end inside the last line end", chunked(b"5\r\nhello\r\n0\r\n\r"), 400, "CD", cut=True, waiting=(0, "CR", -1))
 early("the end inside the second request", get() + b"GET /y HTTP", seen=[GOT])
 
 
@@ -335,9 +336,9 @@ def slow(name, data, status=408, code="cR", **more):
 slow("half a request line", b"GET /x HT")
 slow("half a head", b"GET /x HTTP/1.1\r\nHost: a\r\n")
 slow("a head byte by byte", [piece for byte in get(b"X: " + b"y" * 60) for piece in (bytes([byte]), 0.02)])
-slow("half a body", request(b"Content-Length: 10", body=b"hello"), code="cD", cut=True)
-slow("half a chunk", chunked(b"a\r\nhello"), code="cD", cut=True)
-slow("a body that waits to be asked for", request(b"Expect: 100-continue", b"Content-Length: 5"), code="cD", cut=True)
+slow("half a body", request(b"Content-Length: 10", body=b"hello"), code="cD", cut=True, waiting=(408, "cR", 0))
+slow("half a chunk", chunked(b"a\r\nhello"), code="cD", cut=True, waiting=(408, "cR", 0))
+slow("a body that waits to be asked for", request(b"Expect: 100-continue", b"Content-Length: 5"), code="cD", cut=True, waiting=(408, "cR", 0))
 
 # --- what needs keywords of our own -------------------------------------------------------------------
 
@@ -347,3 +348,6 @@ VECTORS += [
     Vector("an enormous length", request(b"Content-Length: 9223372036854775807", body=b"x") + NEXT, status=413, code="PR", own="limit", front="limit"),
     Vector("an enormous chunk", chunked(b"7fffffffffffffff\r\n" + b"x" * 2000), status=413, code="PD", cut=True, own="limit", front="limit"),
 ]
+
+VECTORS.append(Vector("a whole request, then the end of sending", get(), [GOT], ends=True))
+VECTORS.append(Vector("a whole body, then the end of sending", chunked(HELLO), [POSTED], ends=True))

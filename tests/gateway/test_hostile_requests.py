@@ -5,6 +5,9 @@ Each vector (hostile_requests.py) is sent as it is, with a harmless request behi
 client, which may use the same connection to the server, must get its own answer.
 """
 
+import random
+from dataclasses import replace
+
 import pytest
 
 from hostile_requests import VECTORS, Seen
@@ -29,6 +32,10 @@ defaults
 frontend fe
 	bind "fd@${fe}"
 	default_backend be
+frontend buffered
+	bind "fd@${buffered}"
+	option http-buffer-request
+	default_backend be
 %s
 backend be
 	server s 127.0.0.1:%d
@@ -43,7 +50,7 @@ frontend limit
 
 @pytest.fixture(scope="module")
 def gateway(origin):
-    gateway = Gateway(CONFIGURATION % ("" if IS_HAPROXY else OWN, origin.port), ("fe", "limit"))
+    gateway = Gateway(CONFIGURATION % ("" if IS_HAPROXY else OWN, origin.port), ("fe", "buffered", "limit"))
     yield gateway
     status, said = gateway.stop()
     assert status in (0, 143, -15), said
@@ -98,16 +105,21 @@ def check_neighbour(gateway, number):
         assert (answer.start, answer.body, how) == ((200,), b"GET /neighbour-%d @n []\n" % number, "end")
 
 
-@pytest.mark.parametrize("number", range(len(VECTORS)), ids=[vector.name for vector in VECTORS])
-def test_request(gateway, origin, number):
-    """One vector: what the client is told, what the server got, what the log says, and that others are not disturbed."""
-    vector = VECTORS[number]
+def pieces(data, number):
+    """<data> in a few pieces with pauses, cut where chance wants; the same each time."""
+    chance = random.Random(number)
+    cuts = sorted({0, len(data), *(chance.randrange(len(data)) for _ in range(3))})
+    return [piece for start, end in zip(cuts, cuts[1:]) for piece in (data[start:end], 0.002)]
+
+
+def run(gateway, origin, vector, front, data):
+    """Sends <data> and checks everything."""
     if vector.own and IS_HAPROXY:
         pytest.skip("a keyword that HAProxy does not have")
     origin.forget()
     mark = origin.mark()
-    with Raw(gateway.ports[vector.front]) as client:
-        client.send(vector.data)
+    with Raw(gateway.ports[front]) as client:
+        client.send(data)
         if vector.ends:
             client.finish()
         if vector.closes:
@@ -123,7 +135,36 @@ def test_request(gateway, origin, number):
             (answer,), how = responses(client.got[before:], [b"GET"], True)
             assert (answer.body, how) == (b"GET /after @n []\n", "end")
     check_log(vector, gateway, client)
-    check_neighbour(gateway, number)
+    check_neighbour(gateway, client.port)
+
+
+each_vector = pytest.mark.parametrize("number", range(len(VECTORS)), ids=[vector.name for vector in VECTORS])
+
+
+@each_vector
+def test_request(gateway, origin, number):
+    """One vector: what the client is told, what the server got, what the log says, and that others are not disturbed."""
+    run(gateway, origin, VECTORS[number], VECTORS[number].front, VECTORS[number].data)
+
+
+@each_vector
+def test_request_in_pieces(gateway, origin, number):
+    """The same, however the bytes arrive."""
+    vector = VECTORS[number]
+    if not isinstance(vector.data, bytes):
+        pytest.skip("it comes in pieces already")
+    run(gateway, origin, vector, vector.front, pieces(vector.data, number))
+
+
+@each_vector
+def test_request_whose_body_is_waited_for(gateway, origin, number):
+    """The same with option http-buffer-request."""
+    if VECTORS[number].front != "fe":
+        pytest.skip("for another frontend")
+    vector = VECTORS[number]
+    if vector.waiting:
+        vector = replace(vector, status=vector.waiting[0], code=vector.waiting[1], logged=vector.waiting[2])
+    run(gateway, origin, vector, "buffered", vector.data)
 
 
 def test_echo_is_what_the_answers_are():

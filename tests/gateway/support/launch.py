@@ -21,7 +21,7 @@ PATIENCE_S = 8
 
 # "127.0.0.1:40000 [date] fe be/s 0/0/0/1/1 200 78 - - ---- 1/1/0/0/0 0/0 "GET / HTTP/1.1""
 LINE = re.compile(r"[0-9.]+:(?P<port>\d+) \[\d\d/.*?\] (?P<frontend>\S+) (?P<backend>[^/]+)/(?P<server>\S+) (?P<times>[-+0-9/]+) "
-                  r"(?P<status>-?\d+) \+?(?P<bytes>\d+) \S+ \S+ (?P<code>\S\S)\S\S .*")
+                  r"(?P<status>-?\d+) \+?(?P<bytes>\d+) \S+ \S+ (?P<code>\S\S)\S\S .*", re.S)
 
 
 class Log:
@@ -43,7 +43,7 @@ class Log:
                 return
             if not data:
                 return
-            found = LINE.search(data.decode("latin-1"))
+            found = LINE.search(data.decode("latin-1").rstrip("\n"))
             if found:
                 self.lines.put(found)
 
