@@ -14,16 +14,24 @@ const char *section_kind_of(const struct proxy *proxy)
 	return "backend";
 }
 
-static void name_check(struct parse *p, struct slice name)
+/* The first byte of <name> that no name may have; '\0': there is none. */
+static char stranger(struct slice name)
 {
 	for (size_t i = 0; i < name.len; i++) {
 		char c = name.ptr[i];
 
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-_.:", c) != NULL)
-			continue;
-		parse_error(p, "character '%c' is not permitted in '%s' name '%.*s'.", c, reader_of(p)->section_kind, SLICE_ARG(name));
-		return;
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-_.:", c) != NULL))
+			return c;
 	}
+	return '\0';
+}
+
+static void name_check(struct parse *p, struct slice name)
+{
+	char c = stranger(name);
+
+	if (c != '\0')
+		parse_error(p, "character '%c' is not permitted in '%s' name '%.*s'.", c, reader_of(p)->section_kind, SLICE_ARG(name));
 }
 
 static void duplicate_check(struct parse *p, const struct proxy *proxy)
@@ -54,12 +62,15 @@ static struct proxy *defaults_named(struct parse *p, struct slice name, const st
 		}
 		found = d;
 	}
+	if (found != NULL && stranger(name) != '\0')
+		parse_error(p, "character '%c' is not permitted in defaults section name '%.*s' when designated by its name (section found at"
+			    " %.*s:%u).", stranger(name), SLICE_ARG(name), SLICE_ARG(found->file), found->line);
 	if (found == NULL)
 		parse_error(p, "defaults section '%.*s' not found for %s '%.*s'.", SLICE_ARG(name), section_kind_of(user), SLICE_ARG(user->name));
 	return found;
 }
 
-/* What "from" names, else the newest defaults section, which nobody may have named; but a defaults section begins anew unless it says "from". */
+/* What "from" names, else the newest defaults section, which better nobody named; but a defaults section begins anew unless it says "from". */
 static struct proxy *defaults_choose(struct parse *p, const struct proxy *user)
 {
 	struct proxy *d;
@@ -80,8 +91,9 @@ static struct proxy *defaults_choose(struct parse *p, const struct proxy *user)
 		conf->silent_use = true;
 	}
 	if (conf->named_use && conf->silent_use)
-		parse_error(p, "defaults section '%.*s' (declared at %.*s:%u) is explicitly referenced by another proxy and implicitly used here."
-			    " To avoid any ambiguity don't mix both usage.", SLICE_ARG(d->name), SLICE_ARG(d->file), d->line);
+		parse_warning(p, "defaults section '%.*s' (declared at %.*s:%u) is explicitly referenced by another proxy and implicitly used here."
+			      " To avoid any ambiguity don't mix both usage. Add a last defaults section not explicitly used or always use explicit"
+			      " references.", SLICE_ARG(d->name), SLICE_ARG(d->file), d->line);
 	return d;
 }
 
@@ -133,7 +145,8 @@ static void proxy_begin(struct reader *r, unsigned section)
 	*proxy = (struct proxy){ .name = name.ptr == NULL ? SLICE_LIT("") : name, .is_defaults = is_defaults, .file = p->file, .line = p->line,
 				 .is_frontend = (section & IN_FRONTEND) != 0, .is_backend = (section & IN_BACKEND) != 0 };
 	proxy->conf = arena_alloc(p->arena, sizeof(struct proxy_conf));
-	name_check(p, proxy->name);
+	if (!is_defaults) /* any name will do while nobody says it */
+		name_check(p, proxy->name);
 	duplicate_check(p, proxy);
 	from = defaults_choose(p, proxy);
 	parse_end(p);

@@ -18,6 +18,13 @@
 #define READING_FILE "t.cfg"
 #define READING_COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
+/* Slices of a line need no NUL behind them. */
+#define assert_slice(s, text) \
+	do { \
+		assert_int_equal((s).len, strlen(text)); \
+		assert_memory_equal((s).ptr, text, strlen(text)); \
+	} while (0)
+
 struct reading {
 	struct config *c;  /* NULL: it was refused */
 	struct buf said;   /* with a NUL behind it */
