@@ -12,6 +12,7 @@
 #include "gateway/life/launch.h"
 #include "gateway/life/master.h"
 #include "gateway/life/process.h"
+#include "gateway/model/proxy.h"
 #include "shared/base/buf.h"
 #include "shared/base/log.h"
 
@@ -76,6 +77,16 @@ static struct config *load(const struct options *o, bool *warned)
 	return c;
 }
 
+/* As in HAProxy a runtime socket is enough. */
+static bool listens(const struct config *c)
+{
+	const struct proxy *p = c->proxies;
+
+	while (p != NULL && (p->disabled || p->listeners == NULL))
+		p = p->next;
+	return p != NULL || c->runtime_sockets != NULL;
+}
+
 static int check(const struct options *o)
 {
 	bool warned, quiet;
@@ -84,6 +95,12 @@ static int check(const struct options *o)
 	if (c == NULL)
 		return 1;
 	quiet = c->quiet;
+	if (!listens(c)) {
+		if (!quiet)
+			puts("Configuration file is valid, but nothing would be served: no section has a \"bind\" line that is not disabled.");
+		conf_free(&c);
+		return 2;
+	}
 	if (warned && !quiet)
 		puts("Warnings were found.");
 	if (!quiet)
@@ -100,6 +117,11 @@ static int serve(const struct options *o, char *const *argv, int folder)
 
 	if (c == NULL)
 		return again ? master_run(o, NULL, argv, -1, folder) : 1;
+	if (!listens(c)) {
+		fprintf(stderr, "[ALERT]    (%ld) : No section has a \"bind\" line that is not disabled: there is nothing to serve.\n", (long)getpid());
+		conf_free(&c);
+		return again ? master_run(o, NULL, argv, -1, folder) : 1;
+	}
 	log_setup("gateway", c->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
 	if (c->daemon && !again) {
 		start.ready = launch_background();

@@ -97,7 +97,7 @@ def test_all_is_listed():
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_example(number, tmp_path):
-    assert check(PROGRAM, DEFAULTS + EXAMPLES[number], tmp_path).stdout == "Configuration file is valid\n"
+    assert check(PROGRAM, DEFAULTS + EXAMPLES[number] + AND_A_LISTENER, tmp_path).stdout == "Configuration file is valid\n"
 
 
 @pytest.mark.skipif(not HAS_HAPROXY, reason="HAProxy 2.6 is not installed")

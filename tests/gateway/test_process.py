@@ -47,6 +47,15 @@ def test_check(site):
     assert site.run("-c", "-f", "absent.cfg")[0] == 1
 
 
+def test_nothing_to_serve(site):
+    """Without a "bind" line the check says 2, as HAProxy's does, and the start fails."""
+    site.write("mute.cfg", "defaults\n    mode http\n    timeout connect 1s\n    timeout server 1s\nbackend be\n    server s 127.0.0.1:1\n")
+    status, said, _ = site.run("-c", "-f", "mute.cfg")
+    assert status == 2 and "bind" in said
+    status, _, errors = site.run("-f", "mute.cfg")
+    assert status == 1 and "bind" in errors
+
+
 def test_check_tells_all_mistakes(site):
     site.write("bad.cfg", MISTAKES)
     status, _, errors = site.run("-c", "-f", "bad.cfg")
