@@ -54,7 +54,8 @@ bool client_exchange_done(struct client *c, bool keep);
 /* Gives the buffer back when it holds nothing. */
 void client_release_buffer(struct client *c);
 
-/* Soft stop: every connection ends after its next answer, and idle ones in a second. <at_once>: all of them now. */
+/* Soft stop: every connection ends after its next answer, and idle ones in a second. <at_once>: all of them now, but for an exchange
+ * that was just given a place: it ends in the next round. */
 void clients_stop(struct worker *w, bool at_once);
 
 #endif

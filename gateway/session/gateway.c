@@ -324,6 +324,17 @@ void gateway_stop(struct gateway *g, bool at_once)
 		loop_post(g->workers[i].loop, &g->workers[i].stop);
 }
 
+/* Cuts all that is left. An exchange to which a place was just given ends when it hears of that, in one of the next rounds. */
+static void cut_clients(struct worker *w)
+{
+	for (;;) {
+		clients_stop(w, true);
+		if (w->first_client == NULL)
+			return;
+		loop_round(w->loop, -1);
+	}
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
@@ -332,7 +343,7 @@ static void *worker_main(void *arg)
 	loop_at_round_end(w->loop, flush_logs, w);
 	loop_arm(w->loop, &w->second, 1000);
 	loop_run(w->loop);
-	clients_stop(w, true);
+	cut_clients(w);
 	loop_cancel(w->loop, &w->second);
 	loop_at_round_end(w->loop, NULL, NULL);
 	accepting_stop(w);

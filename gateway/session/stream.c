@@ -348,8 +348,10 @@ void stream_abort(struct stream *s)
 {
 	struct client *c = s->client;
 
-	if (s->stage == STAGE_QUEUE && !stream_leave_queue(s))
-		return; /* it goes on in a moment, and ends by itself */
+	if (s->stage == STAGE_QUEUE && !stream_leave_queue(s)) {
+		s->x.cause = 'K'; /* it has a place in a moment, and ends then */
+		return;
+	}
 	stream_fail(s, 0, 'K', stream_stage_letter(s), NULL);
 	client_step(c);
 }

@@ -77,7 +77,8 @@ struct stream {
 struct stream *stream_create(struct client *c);
 /* Goes on until it has to wait: false; or until it has ended, which frees it: true. *gone: so is the client. */
 bool stream_run(struct stream *s, bool *gone);
-/* Cuts it: both connections are closed and freed with it, and it is logged as killed (K). Not while it runs. */
+/* Cuts it: both connections are closed and freed with it, and it is logged as killed (K); one that was just given a place ends in the loop's
+ * next round. Not while it runs. */
 void stream_abort(struct stream *s);
 /* Ends it from outside: the client is told, 502 or 503, when nothing of an answer is out yet, and its connection ends. <cause>: K by an
  * operator, D and U by a server's state. Not while it runs. */
