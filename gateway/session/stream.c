@@ -353,6 +353,7 @@ void stream_abort(struct stream *s)
 		return;
 	}
 	stream_fail(s, 0, 'K', stream_stage_letter(s), NULL);
+	c->broken = true; /* closed at once */
 	client_step(c);
 }
 
