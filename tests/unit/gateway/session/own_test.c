@@ -1,10 +1,12 @@
-/* own_test.c - the fields that our own keywords add to requests and responses, the facts of tokens, and the retry budget. */
+/* own_test.c - the fields that options and our own keywords add to requests and responses, the facts of tokens, and the retry budget. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "gateway/expr/expr.h"
+#include "gateway/expr/format.h"
 #include "gateway/model/own.h"
 #include "gateway/session/own.h"
 #include "gateway/session/stream.h"
@@ -75,7 +77,102 @@ static void forwarded_for(void **state)
 	}
 }
 
+static void forwarded_for_the_newer_version(void **state)
+{
+	static const struct {
+		const char *network;
+		unsigned prefix;
+		const char *sent;
+	} cases[] = {
+		{ "2001:db8::", 32, "-" },
+		{ "2001:db8:0:0:8000::", 65, "-" },
+		{ "2001:db8:0:0:8000::", 68, "2001:db8::c000:0:0:7" },
+		{ "2001:db8::c000:0:0:7", 128, "-" },
+		{ "2001:db8::c000:0:0:6", 128, "2001:db8::c000:0:0:7" },
+		{ "2001:db8::c000:0:0:6", 127, "-" },
+		{ "::", 0, "-" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sockaddr_in6 *from = (struct sockaddr_in6 *)&t.session.from;
+
+		request("GET / HTTP/1.1|Host: a");
+		memset(&t.session.from, 0, sizeof(t.session.from));
+		from->sin6_family = AF_INET6;
+		assert_int_equal(inet_pton(AF_INET6, "2001:db8::c000:0:0:7", &from->sin6_addr), 1);
+		t.be.forwardfor = (struct forwardfor){ .on = true, .if_none = true, .header = SLICE_LIT("X-Forwarded-For"), .has_except = true,
+						       .except_prefix = cases[i].prefix, .except_family_bits = { 6 } };
+		assert_int_equal(inet_pton(AF_INET6, cases[i].network, t.be.forwardfor.except_family_bits + 1), 1);
+		assert_true(own_prepare_request(&s));
+		assert_string_equal(sent("x-forwarded-for"), cases[i].sent);
+	}
+	t.session.from.ss_family = AF_UNIX; /* has no address to tell */
+	t.be.forwardfor.has_except = false;
+	assert_true(own_prepare_request(&s));
+	assert_string_equal(sent("x-forwarded-for"), "-");
+}
+
+/* --- unique-id-header --- */
+
+static void a_unique_id_is_added(void **state)
+{
+	(void)state;
+	t.fe.unique_id_header = SLICE_LIT("X-Id");
+	request("GET / HTTP/1.1|Host: a");
+	assert_true(own_prepare_request(&s)); /* no unique-id-format, no field */
+	assert_string_equal(sent("x-id"), "-");
+	t.fe.unique_id_format = format_parse(rules_words(&t, ""), SLICE_LIT("%ci-%cp"), WHEN_REQUEST, "unique-id-format");
+	assert_non_null(t.fe.unique_id_format);
+	assert_true(own_prepare_request(&s));
+	assert_string_equal(sent("x-id"), "192.0.2.1-4711");
+	request("GET / HTTP/1.1|Host: a");
+	s.x.request.capacity = s.x.request.count;
+	assert_false(own_prepare_request(&s));
+}
+
 /* --- option trace-context --- */
+
+/* W3C Trace Context, 3.2. */
+static void what_is_no_valid_trace_is_replaced(void **state)
+{
+	static const struct {
+		const char *fields;
+		bool valid;
+	} cases[] = {
+		{ "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", true },
+		{ "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-ff", true },
+		{ "traceparent: cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-comes-later", true },
+		{ "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more", false },
+		{ "traceparent: cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01.more", false },
+		{ "traceparent: ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false },
+		{ "traceparent: 0-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false },
+		{ "traceparent: 00-00000000000000000000000000000000-b7ad6b7169203331-01", false },
+		{ "traceparent: 00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", false },
+		{ "traceparent: 00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", false },
+		{ "traceparent: 00-0af7651916cd43dd8448eb211c80319-b7ad6b7169203331-01", false },
+		{ "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333-01", false },
+		{ "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1", false },
+		{ "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0g", false },
+		{ "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331", false },
+		{ "traceparent: x", false },
+		{ "traceparent:", false },
+		{ "traceparent: " VALID "|traceparent: " VALID, false },
+	};
+
+	(void)state;
+	t.fe.trace_context = true;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char lines[256];
+
+		snprintf(lines, sizeof(lines), "GET / HTTP/1.1|Host: a|tracestate: a=1|%s", cases[i].fields);
+		request(lines);
+		assert_true(own_prepare_request(&s));
+		assert_string_equal(sent("tracestate"), cases[i].valid ? "a=1" : "-");
+		assert_int_equal(strcmp(sent("traceparent"), cases[i].fields + 13) == 0, cases[i].valid);
+		assert_null(strchr(sent("traceparent"), '|'));
+	}
+}
 
 static void a_valid_trace_goes_on(void **state)
 {
@@ -259,6 +356,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(forwarded_for),
+		TEST(forwarded_for_the_newer_version),
+		TEST(a_unique_id_is_added),
+		TEST(what_is_no_valid_trace_is_replaced),
 		TEST(a_valid_trace_goes_on),
 		TEST(every_trace_is_another),
 		TEST(without_room_it_fails),

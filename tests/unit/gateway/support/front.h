@@ -39,7 +39,7 @@ struct front {
 
 /* What goes into which section, line by line; NULL: nothing. */
 struct front_text {
-	const char *global, *fe, *be, *server;
+	const char *global, *bind, *fe, *be, *server; /* <bind>, <server>: words on the line of that name */
 };
 
 static inline struct worker *front_worker(const struct front *f)
@@ -65,7 +65,8 @@ static inline void front_open(struct front *f, const struct front_text *t)
 	fcntl(f->origin, F_SETFL, O_NONBLOCK);
 	fd = console_listen(&f->port);
 	buf_init(&text, 0);
-	buf_printf(&text, "global\n nbthread 1\n%s\nfrontend fe\n bind fd@%d\n%s\n default_backend be\n", front_or(t->global), fd, front_or(t->fe));
+	buf_printf(&text, "global\n nbthread 1\n%s\nfrontend fe\n bind fd@%d %s\n%s\n default_backend be\n", front_or(t->global), fd,
+		   front_or(t->bind), front_or(t->fe));
 	buf_printf(&text, "backend be\n%s\n server s 127.0.0.1:%u %s\n", front_or(t->be), f->origin_port, front_or(t->server));
 	buf_add_char(&text, '\0');
 	console_open(&f->c, text.ptr);
