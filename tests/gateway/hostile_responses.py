@@ -61,9 +61,11 @@ junk("coding and length", answer(CHUNKED, b"Content-Length: 15", body=HELLO))
 junk("two equal lengths", answer(LENGTH, LENGTH, body=b"hello"))
 junk("two lengths", answer(LENGTH, b"Content-Length: 47", body=b"hello" + NEXT))
 junk("a list of lengths", answer(b"Content-Length: 5, 5", body=b"hello"))
-for text in [b"+5", b"-5", b"0x5", b"5.0", b"5 5", b"", b"five", b"9223372036854775808", b"18446744073709551621", b"5;", b"5\x0b", b"5\0"]:
+for text in [b"+5", b"-5", b"0x5", b"5.0", b"5 5", b"", b"five", b"9223372036854775808", b"18446744073709551621", b"5;", b"5\x0b",
+             b"5\0"]:
     junk(f"odd length {text!r}", answer(b"Content-Length: " + text, body=b"hello"))
-for text in [b"chunked, chunked", b"chunked, identity", b"gzip, chunked", b"identity", b"xchunked", b"", b"chunked;q=1", b"\x0bchunked", b"\"chunked\""]:
+for text in [b"chunked, chunked", b"chunked, identity", b"gzip, chunked", b"identity", b"xchunked", b"", b"chunked;q=1",
+             b"\x0bchunked", b"\"chunked\""]:
     junk(f"coding {text!r}", answer(b"Transfer-Encoding: " + text, body=HELLO))
 junk("two codings", answer(CHUNKED, CHUNKED, body=HELLO))
 junk("space before the colon of a coding", answer(b"Transfer-Encoding : chunked", body=HELLO))
@@ -72,16 +74,21 @@ junk("a coding in HTTP/1.0", answer(CHUNKED, start=b"HTTP/1.0 200 OK", body=HELL
 junk("a folded coding", answer(b"Transfer-Encoding:\r\n chunked", body=HELLO))
 junk("a coding behind a bare LF", answer(b"X: y\nTransfer-Encoding: chunked", LENGTH, body=b"hello"))
 junk("a coding behind a bare CR", answer(b"X: y\rTransfer-Encoding: chunked", LENGTH, body=b"hello"))
-fine("a length with zeros in front", answer(b"Content-Length: 0005", body=b"hello"), body=b"hello", has=((b"content-length", b"5"),))
-fine("chunks", answer(b"TRANSFER-ENCODING: Chunked", body=b"2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\nX: y\r\n\r\n"), body=b"hello", lacks=(b"x", b"trailer"))
+fine("a length with zeros in front", answer(b"Content-Length: 0005", body=b"hello"), body=b"hello",
+     has=((b"content-length", b"5"),))
+fine("chunks", answer(b"TRANSFER-ENCODING: Chunked", body=b"2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\nX: y\r\n\r\n"), body=b"hello",
+     lacks=(b"x", b"trailer"))
 
 # --- heads ----------------------------------------------------------------------------------------
 
-for text in [b"HTTP/1.1 2x0 OK", b"HTTP/1.1 20 OK", b"HTTP/1.1 2000 OK", b"HTTP/1.1 099 OK", b"HTTP/1.1  200 OK", b"HTTP/1.1\t200 OK", b"HTTP/1.1200 OK", b"HTTP/1.1 200\tOK",
-             b"HTTP/2.0 200 OK", b"HTTP/0.9 200 OK", b"HTTP/1.2 200 OK", b"HTTP/1 200 OK", b"http/1.1 200 OK", b"HTTP/1.1 +20 OK", b"HTTP/1.1 200 O\x01K", b"HTTP/1.1 200 O\0K",
-             b"HTTP/1.1 200 OK\r", b" HTTP/1.1 200 OK", b"\r\nHTTP/1.1 200 OK", b"ICY 200 OK", b"HTTP/1.1", b"", b"200 OK", b"HTTP/1.1 -20 OK", b"HTTP/1.1 0x2 OK"]:
+for text in [b"HTTP/1.1 2x0 OK", b"HTTP/1.1 20 OK", b"HTTP/1.1 2000 OK", b"HTTP/1.1 099 OK", b"HTTP/1.1  200 OK",
+             b"HTTP/1.1\t200 OK", b"HTTP/1.1200 OK", b"HTTP/1.1 200\tOK", b"HTTP/2.0 200 OK", b"HTTP/0.9 200 OK",
+             b"HTTP/1.2 200 OK", b"HTTP/1 200 OK", b"http/1.1 200 OK", b"HTTP/1.1 +20 OK", b"HTTP/1.1 200 O\x01K",
+             b"HTTP/1.1 200 O\0K", b"HTTP/1.1 200 OK\r", b" HTTP/1.1 200 OK", b"\r\nHTTP/1.1 200 OK", b"ICY 200 OK", b"HTTP/1.1",
+             b"", b"200 OK", b"HTTP/1.1 -20 OK", b"HTTP/1.1 0x2 OK"]:
     junk(f"status line {text!r}", answer(LENGTH, start=text, body=b"hello"), CLOSE)
-for text in [b"X", b": y", b"X : y", b" X: y", b"X: y\r\n z", b"X: a\0b", b"X: a\x7fb", b"X: a\rb", b"X: a\nb", b"X\0: y", b"X\x80: y", b"X(: y", b"\"X\": y"]:
+for text in [b"X", b": y", b"X : y", b" X: y", b"X: y\r\n z", b"X: a\0b", b"X: a\x7fb", b"X: a\rb", b"X: a\nb", b"X\0: y",
+             b"X\x80: y", b"X(: y", b"\"X\": y"]:
     junk(f"field {text!r}", answer(LENGTH, text, body=b"hello"))
 junk("HTTP/0.9", b"<html>hello</html>\r\n", CLOSE)
 junk("garbage", bytes(range(128, 256)) * 4, CLOSE)
@@ -98,7 +105,9 @@ fine("no reason", answer(LENGTH, start=b"HTTP/1.1 200", body=b"hello"), body=b"h
 fine("no reason, with its space", answer(LENGTH, start=b"HTTP/1.1 200 ", body=b"hello"), body=b"hello")
 fine("an unknown status", answer(LENGTH, start=b"HTTP/1.1 799 Odd", body=b"hello"), body=b"hello", status=799)
 fine("a head in pieces", b"HTTP/1.1 200 OK\r", 0.02, b"\nContent-Length: 5\r\n\r", 0.02, b"\nhel", 0.02, b"lo", body=b"hello")
-fine("hop-by-hop fields", answer(LENGTH, b"Connection: X-Secret, keep-alive", b"X-Secret: 1", b"Keep-Alive: timeout=1", b"Proxy-Connection: x", body=b"hello"), body=b"hello",
+fine("hop-by-hop fields",
+     answer(LENGTH, b"Connection: X-Secret, keep-alive", b"X-Secret: 1", b"Keep-Alive: timeout=1", b"Proxy-Connection: x",
+            body=b"hello"), body=b"hello",
      lacks=(b"x-secret", b"keep-alive", b"proxy-connection"))
 
 # --- bodies ---------------------------------------------------------------------------------------
@@ -109,28 +118,33 @@ cut("an enormous length", answer(b"Content-Length: 9223372036854775807", body=b"
 cut("chunks cut off", answer(CHUNKED, body=b"5\r\nhello\r\n"), CLOSE)
 cut("chunks cut off inside one", answer(CHUNKED, body=b"a\r\nhello"), CLOSE)
 cut("chunks cut off before the last line end", answer(CHUNKED, body=b"5\r\nhello\r\n0\r\n"), CLOSE)
-for text in [b"5\nhello\r\n", b"x\r\nhello\r\n", b"\r\n", b"-1\r\nhello\r\n", b"0x5\r\nhello\r\n", b"5 \r\nhello\r\n", b"5;\r\nhello\r\n", b"5\r\nhelloX\r\n", b"5\r\nhello\n0\r\n\r\n",
-             b"fffffffffffffffff\r\nhello\r\n", b"5;x=\"\r\n0\r\n\r\n" + NEXT, b"0\r\nX : y\r\n\r\n", b"0\r\n\n", b"0\r\nX: " + b"y" * 20000]:
+for text in [b"5\nhello\r\n", b"x\r\nhello\r\n", b"\r\n", b"-1\r\nhello\r\n", b"0x5\r\nhello\r\n", b"5 \r\nhello\r\n",
+             b"5;\r\nhello\r\n", b"5\r\nhelloX\r\n", b"5\r\nhello\n0\r\n\r\n", b"fffffffffffffffff\r\nhello\r\n",
+             b"5;x=\"\r\n0\r\n\r\n" + NEXT, b"0\r\nX : y\r\n\r\n", b"0\r\n\n", b"0\r\nX: " + b"y" * 20000]:
     cut(f"chunks {text[:20]!r} in the middle", answer(CHUNKED, body=b"5\r\nhello\r\n"), 0.1, text + NEXT, code="PD")
     cut(f"chunks {text[:20]!r} at once", answer(CHUNKED, body=text + NEXT), body=None, code="PD")
 fine("a body that ends with the connection", answer(body=b"hello"), CLOSE, body=b"hello")
 fine("a body that looks like an answer", answer(b"Connection: close", body=NEXT), CLOSE, body=NEXT)
 fine("an answer of HTTP/1.0", answer(start=b"HTTP/1.0 200 OK", body=b"hello"), CLOSE, body=b"hello")
 fine("HTTP/1.0 with a length", answer(LENGTH, start=b"HTTP/1.0 200 OK", body=b"hello"), CLOSE, body=b"hello")
-fine("chunks for a client of HTTP/1.0", answer(CHUNKED, body=HELLO), body=b"hello", version=b"HTTP/1.0", lacks=(b"transfer-encoding",))
+fine("chunks for a client of HTTP/1.0", answer(CHUNKED, body=HELLO), body=b"hello", version=b"HTTP/1.0",
+     lacks=(b"transfer-encoding",))
 fine("an empty body that ends with the connection", answer(), CLOSE)
 
 # --- answers that have no body ----------------------------------------------------------------------
 
 for method in (b"GET", b"POST"):
-    extra(f"extra bytes behind a 204 to {method.decode()}", answer(start=b"HTTP/1.1 204 No Content", body=NEXT), status=204, method=method)
-    extra(f"extra bytes behind a 304 to {method.decode()}", answer(LENGTH, start=b"HTTP/1.1 304 Not Modified", body=NEXT), status=304, method=method)
+    extra(f"extra bytes behind a 204 to {method.decode()}", answer(start=b"HTTP/1.1 204 No Content", body=NEXT), status=204,
+          method=method)
+    extra(f"extra bytes behind a 304 to {method.decode()}", answer(LENGTH, start=b"HTTP/1.1 304 Not Modified", body=NEXT),
+          status=304, method=method)
 extra("a body behind the answer to HEAD", answer(LENGTH, body=b"hello" + NEXT), method=b"HEAD", has=((b"content-length", b"5"),))
 extra("chunks behind the answer to HEAD", answer(CHUNKED, body=HELLO + NEXT), method=b"HEAD")
 extra("a 304 with a coding", answer(CHUNKED, start=b"HTTP/1.1 304 Not Modified", body=HELLO), status=304)
 junk("a 204 with a length", answer(LENGTH, start=b"HTTP/1.1 204 No Content", body=b"hello"))
 junk("a 204 with a coding", answer(CHUNKED, start=b"HTTP/1.1 204 No Content", body=HELLO))
-fine("a 204 with length 0", answer(b"Content-Length: 0", start=b"HTTP/1.1 204 No Content"), status=204, lacks=(b"content-length",))
+fine("a 204 with length 0", answer(b"Content-Length: 0", start=b"HTTP/1.1 204 No Content"), status=204,
+     lacks=(b"content-length",))
 
 # --- bytes behind an answer: the next request must not get them --------------------------------------
 
@@ -154,19 +168,24 @@ junk("a flood of 100", *[CONTINUE * 100] * 20, answer(LENGTH, body=b"hello"), in
 junk("a flood of 103", *[HINTS * 100] * 20, answer(LENGTH, body=b"hello"), interim=(103,) * INTERIMS_MOST)
 fine("many interim answers", HINTS * INTERIMS_MOST + answer(LENGTH, body=b"hello"), body=b"hello", interim=(103,) * INTERIMS_MOST)
 fine("100 for a client of HTTP/1.0", CONTINUE + answer(LENGTH, body=b"hello"), body=b"hello", version=b"HTTP/1.0")
-fine("102 and 100 and 103", b"HTTP/1.1 102 Processing\r\n\r\n" + CONTINUE + HINTS + answer(LENGTH, body=b"hello"), body=b"hello", interim=(102, 100, 103))
+fine("102 and 100 and 103", b"HTTP/1.1 102 Processing\r\n\r\n" + CONTINUE + HINTS + answer(LENGTH, body=b"hello"), body=b"hello",
+     interim=(102, 100, 103))
 junk("100 and an end", CONTINUE, CLOSE, code="SH", interim=(100,))
 junk("100 with a length", answer(LENGTH, start=b"HTTP/1.1 100 Continue", body=b"hello") + answer(LENGTH, body=b"hello"))
 junk("103 with a coding", answer(CHUNKED, start=b"HTTP/1.1 103 Early Hints", body=HELLO) + answer(LENGTH, body=b"hello"))
 junk("103 that is no HTTP", b"HTTP/1.1 103 Early Hints\r\nX : y\r\n\r\n" + answer(LENGTH, body=b"hello"))
 junk("101 that nobody asked for", b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n" + NEXT)
-junk("101 without a protocol", b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n\r\n" + NEXT, lines=(b"Connection: upgrade", b"Upgrade: websocket"))
-junk("101 to HTTP/2", b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n" + NEXT, lines=(b"Connection: upgrade", b"Upgrade: websocket"))
-junk("101 to a request with a body", b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n" + NEXT, method=b"POST",
+junk("101 without a protocol", b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n\r\n" + NEXT,
+     lines=(b"Connection: upgrade", b"Upgrade: websocket"))
+junk("101 to HTTP/2", b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n" + NEXT,
+     lines=(b"Connection: upgrade", b"Upgrade: websocket"))
+junk("101 to a request with a body",
+     b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n" + NEXT, method=b"POST",
      lines=(b"Connection: upgrade", b"Upgrade: websocket", LENGTH), content=b"hello")
 
 # --- an answer before the request is complete ---------------------------------------------------------
 
-fine("an answer to a request that waits to be asked on", answer(LENGTH, start=b"HTTP/1.1 403 Forbidden", body=b"hello"), status=403, body=b"hello")
+fine("an answer to a request that waits to be asked on", answer(LENGTH, start=b"HTTP/1.1 403 Forbidden", body=b"hello"),
+     status=403, body=b"hello")
 fine("a large body in pieces", answer(b"Content-Length: 500000"), *[b"x" * 50000] * 10, body=b"x" * 500000)
 fine("a pause in the middle", answer(CHUNKED, body=b"5\r\nhe"), 0.2, b"llo\r", 0.1, b"\n0\r\n\r\n", body=b"hello")

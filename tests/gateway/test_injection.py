@@ -41,10 +41,12 @@ frontend fe
 backend be
 	server s 127.0.0.1:%d
 """
-RULES = ["set-header", "add-header", "replace-header", "replace-value", "set-path", "set-query", "set-uri", "set-method", "set-host", "set-length",
-         "redirect", "redirect-prefix", "return", "response", "response-cookie", "response-length", "after", "log"]
-INPUTS = ["a%0d%0aX-Injected:%20y", "a%0aX-Injected:%20y", "a%0dX-Injected:%20y", "a%00b", "%0d%0a%0d%0aGET%20/smuggled%20HTTP/1.1%0d%0aHost:%20s%0d%0a%0d%0a",
-          "a%20b%20HTTP/1.1%0d%0aX-Injected:%20y%0d%0aZ:", "%0d%0aContent-Length:%205%0d%0a%0d%0ahello", "a b", "%09", "5", "+", "%7f", "%1b[31m", "%ff"]
+RULES = ["set-header", "add-header", "replace-header", "replace-value", "set-path", "set-query", "set-uri", "set-method",
+         "set-host", "set-length", "redirect", "redirect-prefix", "return", "response", "response-cookie", "response-length",
+         "after", "log"]
+INPUTS = ["a%0d%0aX-Injected:%20y", "a%0aX-Injected:%20y", "a%0dX-Injected:%20y", "a%00b",
+          "%0d%0a%0d%0aGET%20/smuggled%20HTTP/1.1%0d%0aHost:%20s%0d%0a%0d%0a", "a%20b%20HTTP/1.1%0d%0aX-Injected:%20y%0d%0aZ:",
+          "%0d%0aContent-Length:%205%0d%0a%0d%0ahello", "a b", "%09", "5", "+", "%7f", "%1b[31m", "%ff"]
 
 
 @pytest.fixture(scope="module")
