@@ -192,6 +192,7 @@ static void set_var_read(struct parse *p, const struct keyword *k)
 {
 	struct slice name = parse_next(p), text = parse_next(p);
 	struct sample value = { 0 };
+	const struct arg_wait *waiting;
 	struct var_ref ref;
 	struct expr *e;
 
@@ -206,13 +207,16 @@ static void set_var_read(struct parse *p, const struct keyword *k)
 		parse_error(p, "'set-var': cannot set variable '%.*s', only scope 'proc' is permitted in the global section", SLICE_ARG(name));
 		return;
 	}
+	waiting = p->config->args_waiting;
 	e = expr_parse(p, text, WHEN_CONFIG, "'set-var' of the global section");
 	if (e == NULL)
 		return;
-	if (!expr_get(e, NULL, &value))
+	if (p->config->args_waiting != waiting)
+		parse_error(p, "'set-var': '%.*s' names what is only known after all has been read", SLICE_ARG(text));
+	else if (!expr_get_config(e, p, &value))
 		parse_error(p, "'set-var': '%.*s' has no value", SLICE_ARG(text));
-	else if (!var_set_proc(p, ref, &value))
-		parse_error(p, "'set-var': the value of '%.*s' is too long", SLICE_ARG(name));
+	else
+		var_set_proc(p, ref, &value);
 }
 
 #define FIELD(name) offsetof(struct config, name)

@@ -275,7 +275,7 @@ bool var_set(struct exchange *x, struct var_ref ref, const struct sample *value)
 		return false;
 	if (ref.scope == VAR_PROC)
 		return proc_set(names_of(x), ref, value);
-	if (vars == NULL)
+	if (vars == NULL || x->worker->vars == NULL) /* no pool: the configuration is being read */
 		return false;
 	v = var_make(ref, value, x->worker->vars); /* first: <value> may lie in the old one */
 	if (v == NULL)

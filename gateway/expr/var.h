@@ -34,7 +34,7 @@ bool var_get(struct exchange *x, struct var_ref ref, struct sample *out);
 /* Copies; false when there is no memory. Values longer than VAR_TEXT_MAX are refused. */
 bool var_set(struct exchange *x, struct var_ref ref, const struct sample *value);
 void var_unset(struct exchange *x, struct var_ref ref);
-/* "set-var proc.x …" of the global section. */
+/* "set-var proc.x …" of the global section. False after complaining. */
 bool var_set_proc(struct parse *p, struct var_ref ref, const struct sample *value);
 #define VAR_TEXT_MAX 4096
 

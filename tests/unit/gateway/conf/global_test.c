@@ -177,10 +177,23 @@ static void variables_that_are_refused(void **state)
 static void variables_of_the_process(void **state)
 {
 	char line[9000];
-	struct reading_row too_long = { line, "'set-var': the value of 'proc.a' is too long" };
+	struct reading_row too_long = { line, "the value of a variable has at most 4096 bytes" };
 	static const struct reading_row rows[] = {
 		{ "set-var proc.a int(7)", NULL },
 		{ "set-var proc.a str(x),upper", NULL },
+		{ "set-var proc.a int(1)\n set-var proc.b var(proc.a),add(proc.a)", NULL },
+		{ "set-var proc.a str(x),set-var(proc.b)\n set-var proc.c var(proc.b)", NULL },
+		{ "set-var proc.a rand(5)", NULL },
+		{ "set-var proc.a uuid", NULL },
+		{ "set-var proc.a thread", NULL },
+		{ "set-var proc.a stopping", NULL },
+		{ "set-var proc.a str(x),set-var(txn.b)", "'set-var': 'str(x),set-var(txn.b)' has no value" },
+		{ "set-var proc.a var(sess.b)", "'set-var': 'var(sess.b)' has no value" },
+		{ "set-var proc.a nbsrv(b)", "'set-var': 'nbsrv(b)' names what is only known after all has been read" },
+		{ "set-var proc.a str(x),in_table(b)", "'set-var': 'str(x),in_table(b)' names what is only known after all has been read" },
+		{ "set-var proc.a src", "sample fetch 'src' is not available here : it needs a connection, which a 'set-var' of the global section does"
+					" not have" },
+		{ "set-var a int(7)", "invalid variable name 'a' : it must begin with its scope, one of proc, sess, txn, req and res, and a '.'" },
 		{ "set-var proc.a", "'set-var' requires a process-wide variable name ('proc.<name>') and a sample expression" },
 		{ "set-var proc.a int(7) x", "'set-var' cannot handle unexpected argument 'x'" },
 		{ "set-var txn.a int(7)", "'set-var': cannot set variable 'txn.a', only scope 'proc' is permitted in the global section" },
