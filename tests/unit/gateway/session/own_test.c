@@ -156,7 +156,7 @@ static void what_is_no_valid_trace_is_replaced(void **state)
 		{ "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0g", false },
 		{ "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331", false },
 		{ "traceparent: x", false },
-		{ "traceparent:", false },
+		{ "traceparent: ", false },
 		{ "traceparent: " VALID "|traceparent: " VALID, false },
 	};
 
