@@ -234,6 +234,8 @@ static void give_up(struct stream *s, enum limit kind)
 		s->reply_pauses = false;
 		return;
 	}
+	if (s->stage == STAGE_QUEUE && !stream_leave_queue(s))
+		return; /* it has a place in a moment, and goes on then */
 	if (kind == LIMIT_TOTAL) {
 		stream_fail(s, 504, 'o', stream_stage_letter(s), "The request took longer than it may in all.");
 		return;
@@ -251,9 +253,7 @@ static void give_up(struct stream *s, enum limit kind)
 		stream_reply(s);
 		break;
 	case STAGE_QUEUE:
-		s->x.t.queue_us = loop_now_us(s->x.worker->loop);
-		if (stream_leave_queue(s))
-			stream_fail(s, 503, 's', 'Q', "No server had room in time.");
+		stream_fail(s, 503, 's', 'Q', "No server had room in time.");
 		break;
 	case STAGE_PAUSE:
 		s->stage = STAGE_CHOOSE;
