@@ -145,7 +145,7 @@ static void capture_add(struct parse *p, bool of_request, struct slice name)
 	uint64_t n;
 
 	if (!parse_accept(p, "len")) {
-		parse_error(p, "'%.*s %s' expects 'len' <length>", SLICE_ARG(p->words[0]), of_request ? "request" : "response");
+		parse_error(p, "'%.*s %.*s' expects 'len' <length>", SLICE_ARG(p->words[0]), SLICE_ARG(p->words[1]));
 		return;
 	}
 	if (!parse_want(p, "len", &word) || !parse_number(p, word, "len", 1, CAPTURE_MOST, &n) || !parse_end(p))
