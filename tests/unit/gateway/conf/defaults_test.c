@@ -189,6 +189,7 @@ static void rules_are_read_again(void **state)
 	struct reading r;
 	const struct config *c = read_well(&r,
 		"defaults f\n mode http\n timeout client 1s\n acl a path /a\n http-request deny if a\n tcp-request session accept\n"
+		" tcp-request connection accept\n tcp-request content accept\n http-after-response set-header a b\n"
 		"frontend f from f\n bind 127.0.0.1:1\n http-request set-header a b\nfrontend g from f\n bind 127.0.0.1:1\n acl a path /b\n"
 		"defaults b\n mode http\n timeout connect 1s\n timeout server 1s\n http-response set-header x y\n"
 		"backend b from b\n");
@@ -196,7 +197,8 @@ static void rules_are_read_again(void **state)
 	(void)state;
 	assert_non_null(named(c, "f")->request_rules.first);
 	assert_ptr_not_equal(named(c, "f")->request_rules.first, named(c, "g")->request_rules.first);
-	assert_non_null(named(c, "g")->session_rules.first);
+	assert_true(named(c, "g")->session_rules.first != NULL && named(c, "g")->connection_rules.first != NULL);
+	assert_true(named(c, "g")->content_rules.first != NULL && named(c, "g")->after_response_rules.first != NULL);
 	assert_null(named(c, "f")->acls); /* those of defaults are seen by their own rules only */
 	assert_non_null(named(c, "g")->acls);
 	assert_non_null(named(c, "b")->response_rules.first);

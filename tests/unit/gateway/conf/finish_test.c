@@ -20,43 +20,33 @@ static const void *the_proxy(const struct config *c)
 
 /* ---- numbers ---- */
 
-static void proxies_are_numbered(void **state)
+/* As HAProxy counts: each has the number of its place, or the next one that nobody chose. */
+static void what_has_no_id_is_numbered(void **state)
 {
-	static const unsigned want[] = { 2, 7, 4, 5, 6, 3, 8 }; /* 7 and 3 are chosen; each else has its place's, or the next that is free */
+	static const unsigned proxies[] = { 2, 4, 3, 6, 7 }, servers[] = { 1, 3, 2, 5 }, listeners[] = { 1, 3, 2, 5 };
 	struct reading r;
-	unsigned i = 0;
+	unsigned i = 0, j = 0, k = 0;
 
 	(void)state;
-	reading_of(&r, SLICE_LIT(DEFAULTS "backend a\nbackend b\n id 7\nbackend c\nbackend d\nbackend e\nbackend f\n id 3\nbackend g\n"));
+	reading_of(&r, SLICE_LIT(DEFAULTS "backend a\nbackend b\nbackend c\n id 3\n"
+				 "backend d\n server s 127.0.0.1:1\n server t 127.0.0.1:1\n server u 127.0.0.1:1 id 2\n server v 127.0.0.1:1\n"
+				 "listen h\n bind 127.0.0.1:1-2\n bind 127.0.0.1:3 id 2\n bind 127.0.0.1:4\n"));
 	assert_string_equal(r.said.ptr, "");
 	for (const struct proxy *p = r.c->proxies; p != NULL; p = p->next, i++) {
 		assert_int_equal(p->index, i);
-		assert_int_equal(p->id, want[i]);
+		assert_int_equal(p->id, proxies[i]);
+		for (const struct server *s = p->backend.servers; s != NULL; s = s->next, j++) {
+			assert_int_equal(s->index, j);
+			assert_int_equal(s->id, servers[j]);
+		}
+		for (const struct listener *l = p->listeners; l != NULL; l = l->next, k++) {
+			assert_int_equal(l->index, k);
+			assert_int_equal(l->id, listeners[k]);
+		}
 	}
-	assert_int_equal(r.c->proxy_count, 7);
-	reading_free(&r);
-}
-
-static void servers_and_listeners_are_numbered(void **state)
-{
-	struct reading r;
-	const struct server *s;
-	const struct listener *l;
-
-	(void)state;
-	reading_of(&r, SLICE_LIT(DEFAULTS "backend a\n server s 127.0.0.1:1\nlisten b\n bind 127.0.0.1:1 id 2\n bind 127.0.0.1:2-3\n"
-				 " server s 127.0.0.1:1 id 3\n server t 127.0.0.1:1\n server u 127.0.0.1:1\n"));
-	assert_string_equal(r.said.ptr, "");
-	s = reading_proxy(r.c)->backend.servers;
-	assert_int_equal(s->index, 1);
-	assert_int_equal(s->id, 3);
-	assert_int_equal(s->next->id, 2);
-	assert_int_equal(s->next->next->id, 4);
-	assert_int_equal(r.c->server_count, 4);
-	l = reading_proxy(r.c)->listeners;
-	assert_int_equal(l->id, 2);
-	assert_int_equal(l->next->id, 3);
-	assert_int_equal(l->next->next->id, 4);
+	assert_int_equal(r.c->proxy_count, i);
+	assert_int_equal(r.c->server_count, j);
+	assert_int_equal(r.c->listener_count, k);
 	reading_free(&r);
 }
 
@@ -243,8 +233,8 @@ static void mistakes_in_a_status_page(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(proxies_are_numbered), cmocka_unit_test(servers_and_listeners_are_numbered), cmocka_unit_test(default_backends),
-		cmocka_unit_test(other_names), cmocka_unit_test(kinds_of_logs), cmocka_unit_test(mistakes_in_logs), cmocka_unit_test(warnings),
+		cmocka_unit_test(what_has_no_id_is_numbered), cmocka_unit_test(default_backends), cmocka_unit_test(other_names),
+		cmocka_unit_test(kinds_of_logs), cmocka_unit_test(mistakes_in_logs), cmocka_unit_test(warnings),
 		cmocka_unit_test(a_status_page), cmocka_unit_test(mistakes_in_a_status_page),
 	};
 
