@@ -17,6 +17,7 @@
 
 #define OUT_KEPT 262144 /* a larger output buffer is given back when it is empty */
 #define DRAIN_READS 16
+#define STEPS_MOST 4 /* in one go: then the clients of this loop come first */
 
 static struct loop *loop_of(const struct cli *c)
 {
@@ -53,7 +54,12 @@ void cli_close(struct cli *c)
 
 static void timed_out(struct timer *t)
 {
-	cli_close(container_of(t, struct cli, timer));
+	struct cli *c = container_of(t, struct cli, timer);
+
+	if (c->pauses)
+		cli_advance(c);
+	else
+		cli_close(c);
 }
 
 static void ready(struct watch *w, unsigned events)
@@ -287,14 +293,23 @@ static bool step(struct cli *c)
 
 void cli_advance(struct cli *c)
 {
+	unsigned steps = 0;
+	bool goes_on;
+
 	do {
 		if (!write_out(c)) {
 			cli_close(c);
 			return;
 		}
-	} while (c->writable && step(c));
+		goes_on = c->writable && step(c);
+	} while (goes_on && ++steps < STEPS_MOST);
 	if (c->writable && !write_out(c)) {
 		cli_close(c);
+		return;
+	}
+	c->pauses = goes_on;
+	if (goes_on) {
+		loop_arm(loop_of(c), &c->timer, 0);
 		return;
 	}
 	/* Waiting for the peer, but there is nothing to wait for. */

@@ -57,6 +57,7 @@ struct cli {
 	enum cli_level level;
 	enum cli_end end;
 	bool readable, writable, ended;
+	bool pauses;             /* goes on when the timer fires, at once */
 	bool prompt;             /* interactive: asks for the next line instead of closing */
 	bool silent;             /* the command that runs writes no end of its answer */
 	char input[CLI_INPUT_MOST];

@@ -19,6 +19,7 @@
 #define LINGER_MS 2000    /* how long what a client still sends is thrown away after the last answer */
 #define STOP_IDLE_MS 1000 /* soft stop: an idle connection may still send its next request in this time */
 #define LINGER_READS 64   /* and how many buffers of it */
+#define EXCHANGES_MOST 16 /* of requests that came together: so many in one go */
 
 /* ---- its memory ---- */
 
@@ -207,6 +208,7 @@ static bool begin_exchange(struct client *c, bool *gone)
 		return false;
 	}
 	loop_cancel(w->loop, &c->timer);
+	c->pauses = false;
 	c->stream = stream_create(c);
 	if (c->stream == NULL) {
 		*gone = true;
@@ -219,9 +221,20 @@ static bool begin_exchange(struct client *c, bool *gone)
 
 /* ---- events ---- */
 
+/* Whether the next request has to wait: who sends many at once must not hold the loop. */
+static bool must_pause(struct client *c, unsigned begun)
+{
+	if (begun < EXCHANGES_MOST)
+		return false;
+	c->pauses = true;
+	loop_arm(c->session.worker->loop, &c->timer, 0);
+	return true;
+}
+
 void client_step(struct client *c)
 {
 	bool gone = false;
+	unsigned begun = 0;
 
 	if (c->stepping)
 		return;
@@ -229,7 +242,7 @@ void client_step(struct client *c)
 	while (!gone) {
 		switch (c->state) {
 		case CLIENT_IDLE:
-			if (buffer_empty(&c->in) && !c->readable)
+			if ((buffer_empty(&c->in) && !c->readable) || must_pause(c, begun++))
 				goto out;
 			if (!begin_exchange(c, &gone) && !gone)
 				goto out;
@@ -271,6 +284,12 @@ static void timed_out(struct timer *t)
 	bool tell = c->state == CLIENT_IDLE && c->session.requests == 0 && !c->session.frontend->http_ignore_probes &&
 		    !atomic_load_explicit(&c->session.worker->gateway->stopping, memory_order_relaxed);
 
+	if (c->pauses) {
+		c->pauses = false;
+		arm_idle(c); /* its bytes may turn out to be none */
+		client_step(c);
+		return;
+	}
 	if (tell && take_buffer(c)) {
 		c->stream = stream_create(c);
 		if (c->stream != NULL) {
@@ -347,7 +366,8 @@ void clients_stop(struct worker *w, bool at_once)
 	for (struct client *c = w->first_client; c != NULL; c = next) {
 		next = c->next;
 		if (c->state == CLIENT_IDLE && !at_once) {
-			arm_idle(c);
+			if (!c->pauses)
+				arm_idle(c);
 		} else if (at_once) {
 			if (c->state == CLIENT_BUSY)
 				stream_abort(c->stream);

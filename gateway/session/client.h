@@ -28,6 +28,7 @@ struct client {
 	bool hung_up;            /* its end, or an error, was announced: the end of reading has to be met */
 	bool ended;              /* the client sends nothing more */
 	bool broken;             /* the connection failed */
+	bool pauses;             /* idle, and its next request waits until the others of the loop have had their turn */
 	bool stepping;           /* client_step() is running: it must not be entered again */
 	struct buffer in;
 	struct stream *stream;

@@ -175,6 +175,10 @@ static enum limit limit_of(const struct stream *s, int64_t *due_us)
 	int64_t since = s->x.t.first_byte_us;
 	enum limit best = LIMIT_NONE;
 
+	if (s->pauses) {
+		*due_us = 0; /* at once, when all that is ready has had its turn */
+		return LIMIT_TURN;
+	}
 	switch (s->stage) {
 	case STAGE_BODY:
 		if (s->x.rule_at != NULL) {
@@ -202,10 +206,6 @@ static enum limit limit_of(const struct stream *s, int64_t *due_us)
 		best = forward_limit(s, due_us);
 		break;
 	case STAGE_REPLY:
-		if (s->reply_pauses) { /* until the next round */
-			*due_us = s->client_us;
-			return LIMIT_TURN;
-		}
 		consider(LIMIT_CLIENT, s->client_us, front->client, &best, due_us);
 		break;
 	default:
@@ -231,7 +231,7 @@ void stream_arm(struct stream *s)
 static void give_up(struct stream *s, enum limit kind)
 {
 	if (kind == LIMIT_TURN) {
-		s->reply_pauses = false;
+		s->pauses = false;
 		return;
 	}
 	if (s->stage == STAGE_QUEUE && !stream_leave_queue(s))

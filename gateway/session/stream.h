@@ -47,7 +47,7 @@ struct stream {
 	struct flow down_flow;    /* the response's body, to the client */
 	struct buffer reply_body; /* the body of an answer of our own, or a piece of it */
 	bool reply_made;          /* its last piece was made */
-	bool reply_pauses;        /* enough was written in one go: the others of this loop come first */
+	bool pauses;              /* it did enough in one go: the others of this loop come first, until the timer fires */
 	struct status_change *change; /* that STAGE_CHANGE waits for, or NULL */
 	struct slice up_head;     /* the request's head as the server gets it; SLICE_NONE until it is written */
 	bool up_done;             /* the request is wholly sent */

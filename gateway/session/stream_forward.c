@@ -10,6 +10,7 @@
 #include "gateway/session/worker.h"
 
 #define INTERIMS_MOST 64 /* of one response: more are junk */
+#define TURNS_MOST 8     /* buffers that are moved each way in one go; then the others of this loop come first */
 
 static int64_t now_us(const struct stream *s)
 {
@@ -328,9 +329,11 @@ static bool begin_forward(struct stream *s)
 
 bool stage_forward(struct stream *s)
 {
+	if (s->pauses)
+		return false;
 	if (!s->parser.response && !begin_forward(s))
 		return true;
-	for (;;) {
+	for (unsigned turns = 0; turns < TURNS_MOST; turns++) {
 		bool moved;
 
 		if (client_left(s))
@@ -348,4 +351,6 @@ bool stage_forward(struct stream *s)
 		if (!moved)
 			return false;
 	}
+	s->pauses = true;
+	return false;
 }

@@ -185,7 +185,7 @@ static void begin_flow(struct stream *s, struct slice head, struct slice body, e
 		f.kind = BODY_UNTIL_CLOSE;
 	put_piece(s, body);
 	flow_init(&s->down_flow, &s->reply_body, &f, head, kind == BODY_CHUNKED);
-	s->reply_made = s->reply_pauses = false;
+	s->reply_made = s->pauses = false;
 	s->responding = true;
 	s->client_us = loop_now_us(s->x.worker->loop);
 	s->stage = STAGE_REPLY;
@@ -302,8 +302,8 @@ static enum flow_result write_reply(struct stream *s)
 
 	do {
 		r = flow_run(&s->down_flow, s->client->watch.fd);
-		s->reply_pauses = r == FLOW_INPUT && s->down_flow.written >= most;
-	} while (r == FLOW_INPUT && !s->reply_pauses && feed(s));
+		s->pauses = r == FLOW_INPUT && s->down_flow.written >= most;
+	} while (r == FLOW_INPUT && !s->pauses && feed(s));
 	return r;
 }
 
@@ -312,13 +312,13 @@ bool stage_reply(struct stream *s)
 	enum flow_result r = FLOW_BLOCKED;
 	uint64_t before = s->down_flow.written;
 
-	if (s->reply_pauses)
+	if (s->pauses)
 		return false;
 	if (s->client->writable)
 		r = write_reply(s);
 	if (s->down_flow.written > before)
 		s->client_us = loop_now_us(s->x.worker->loop);
-	if (r == FLOW_BLOCKED || s->reply_pauses) {
+	if (r == FLOW_BLOCKED || s->pauses) {
 		s->client->writable = r != FLOW_BLOCKED;
 		return false;
 	}
