@@ -156,6 +156,7 @@ static enum limit forward_limit(const struct stream *s, int64_t *due_us)
 		int64_t last = s->client_us > s->server_us ? s->client_us : s->server_us;
 
 		consider(LIMIT_SERVER, last, server_ms, &best, due_us);
+		consider(LIMIT_CLIENT, last, client_ms, &best, due_us);
 		consider(LIMIT_CLIENT, last, s->up_done ? front->client_fin : 0, &best, due_us);
 		consider(LIMIT_SERVER, last, s->down_done ? back->server_fin : 0, &best, due_us);
 		return best;

@@ -40,7 +40,7 @@ static bool pull_request(struct stream *s)
 	}
 	if (!c->ended)
 		return false;
-	if (flow_input_ended(&s->up_flow)) /* a tunnel whose one end has closed */
+	if (!c->broken && flow_input_ended(&s->up_flow)) /* a tunnel whose one end has closed */
 		return true;
 	tally_add(&s->x.worker->frontends[s->x.frontend->index].client_aborts, 1);
 	s->keep_client = false;
@@ -267,7 +267,7 @@ static bool pull_response(struct stream *s)
 	}
 	if (!s->up->ended && !s->up->broken)
 		return false;
-	if (s->up->ended && flow_input_ended(&s->down_flow))
+	if (!s->up->broken && flow_input_ended(&s->down_flow)) /* a reset is no end: what came may be a part of it */
 		return true;
 	tally_add(&s->x.worker->servers[s->x.server->index].server_aborts, 1);
 	tally_add(&s->x.worker->backends[s->x.backend->index].server_aborts, 1);
@@ -305,11 +305,11 @@ static bool push_response(struct stream *s)
 	}
 }
 
-/* A client that broke off, or, with option abortonclose, ended its sending, while its answer is awaited. */
+/* A client that broke off, or, with option abortonclose, ended its sending while its answer is awaited. */
 static bool client_left(struct stream *s)
 {
-	if (s->responding || s->tunnel)
-		return false;
+	if (s->responding)
+		return s->client->broken && client_gone(s);
 	if (!s->client->broken && !(s->client->hung_up && s->x.backend->abortonclose))
 		return false;
 	tally_add(&s->x.worker->frontends[s->x.frontend->index].client_aborts, 1);
