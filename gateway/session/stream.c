@@ -76,6 +76,15 @@ uint64_t exchange_number(struct exchange *x)
 
 /* ---- the machine ---- */
 
+/* Whether nobody waits for the answer any more, before a server was asked; later see stream_forward.c. With "option abortonclose" a client
+ * that ended its sending has left. */
+static bool client_left(const struct stream *s)
+{
+	if (s->stage <= STAGE_HEAD || s->stage >= STAGE_FORWARD)
+		return false;
+	return s->client->broken || (s->stage >= STAGE_CHOOSE && s->client->hung_up && s->x.backend->abortonclose);
+}
+
 static bool stage_wait(struct stream *s)
 {
 	(void)s;
@@ -90,10 +99,10 @@ bool stream_run(struct stream *s, bool *gone)
 		[STAGE_FORWARD] = stage_forward, [STAGE_CHANGE] = stage_wait, [STAGE_REPLY] = stage_reply,
 	};
 
-	if (s->client->broken && s->stage < STAGE_FORWARD && s->stage > STAGE_HEAD)
-		stream_client_left(s);
-	while (s->stage != STAGE_END && stages[s->stage](s))
-		;
+	do {
+		if (client_left(s))
+			stream_client_left(s);
+	} while (s->stage != STAGE_END && stages[s->stage](s));
 	if (s->stage == STAGE_END) {
 		*gone = !stream_end(s);
 		return true;

@@ -151,10 +151,6 @@ bool stage_connect(struct stream *s)
 {
 	struct gateway *g = s->x.worker->gateway;
 
-	if (s->client->hung_up && s->x.backend->abortonclose) {
-		stream_client_left(s);
-		return true;
-	}
 	if (!s->up->writable)
 		return false;
 	if (!upstream_established(s->up)) {
@@ -215,10 +211,6 @@ bool stage_choose(struct stream *s)
 	struct server *chosen = s->place;
 	enum choice choice = CHOICE_SERVER;
 
-	if (s->client->hung_up && s->x.backend->abortonclose) {
-		stream_client_left(s);
-		return true;
-	}
 	if (chosen == NULL && s->same_server && server_usable(s->failed) && server_enter(s->failed))
 		chosen = s->failed;
 	if (chosen == NULL)
