@@ -27,6 +27,14 @@ struct slice stream_head(struct stream *s, const struct http_head *h, const stru
 	return len == 0 ? SLICE_NONE : arena_copy(s->x.arena, slice_of(w->scratch, len));
 }
 
+/* More may be there than a head may have: it must not matter how the bytes arrived. What a head leaves free, the body needs as well. */
+enum http_progress stream_parse(struct stream *s, const struct buffer *in, struct http_head *h, size_t *used)
+{
+	size_t most = in->size - s->x.worker->gateway->config->maxrewrite, there = in->end < most ? in->end : most;
+
+	return http_parse(&s->parser, slice_of(in->data, there), there == most, h, used);
+}
+
 static struct arena *take_arena(struct worker *w)
 {
 	return w->arena_count > 0 ? w->arenas[--w->arena_count] : arena_create(ARENA_FIRST, ARENA_MOST);

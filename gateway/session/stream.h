@@ -135,6 +135,8 @@ void stream_arm(struct stream *s);
 void stream_timed_out(struct timer *t);
 /* A buffer of tune.bufsize; NULL: no memory. */
 char *stream_buffer(struct worker *w);
+/* Reads on in the head that <in> begins with; it may have as many bytes as a buffer without tune.maxrewrite. */
+enum http_progress stream_parse(struct stream *s, const struct buffer *in, struct http_head *h, size_t *used);
 /* The head as <how> says, in the exchange's arena; SLICE_NONE: it does not fit, or holds what no head may hold. */
 struct slice stream_head(struct stream *s, const struct http_head *h, const struct http_outgoing *how);
 

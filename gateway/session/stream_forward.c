@@ -230,7 +230,7 @@ static bool pull_head(struct stream *s)
 	if (moved)
 		s->server_us = now_us(s);
 	if (in->end > 0) {
-		enum http_progress p = http_parse(&s->parser, slice_of(in->data, in->end), buffer_room(in) == 0, &s->x.response, &used);
+		enum http_progress p = stream_parse(s, in, &s->x.response, &used);
 
 		if (p == HTTP_DONE)
 			return head_read(s, used);

@@ -103,12 +103,10 @@ static bool head_read(struct stream *s, size_t used)
 bool stage_head(struct stream *s)
 {
 	struct client *c = s->client;
-	size_t most = c->in.size - s->x.worker->gateway->config->maxrewrite;
 
 	for (;;) {
-		/* More may be there than a head may have: it must not matter how the bytes arrived. */
-		size_t used = 0, there = c->in.end < most ? c->in.end : most;
-		enum http_progress p = http_parse(&s->parser, slice_of(c->in.data, there), there == most, &s->x.request, &used);
+		size_t used = 0;
+		enum http_progress p = stream_parse(s, &c->in, &s->x.request, &used);
 
 		if (p == HTTP_DONE)
 			return head_read(s, used);
