@@ -231,6 +231,9 @@ bool stage_choose(struct stream *s)
 void stream_leave_server(struct stream *s, bool keep)
 {
 	upstream_done(&s->up, keep);
+	/* these were in its buffer */
+	s->x.response.count = 0;
+	s->x.response.reason = s->x.response_body = SLICE_NONE;
 	if (s->place != NULL)
 		server_leave(s->x.worker->gateway, s->place);
 	s->place = NULL;
