@@ -53,6 +53,7 @@ static bool write_request(struct stream *s)
 	struct http_outgoing how = outgoing(s);
 
 	if (s->up_head.ptr != NULL) {
+		s->x.bytes_in -= s->up_flow.payload; /* they come once more */
 		flow_rewind(&s->up_flow, s->up_flow.head);
 		return true;
 	}

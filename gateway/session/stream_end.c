@@ -186,7 +186,8 @@ bool stream_end(struct stream *s)
 	}
 
 	s->x.t.end_us = loop_now_us(s->x.worker->loop);
-	if (s->up_head.ptr != NULL && !flow_abandon(&s->up_flow))
+	/* with an answer of our own the rest of the request was passed over before it */
+	if (!s->x.own_answer && s->up_head.ptr != NULL && !flow_abandon(&s->up_flow))
 		keep = false;
 	/* it is not among those that are there now, when its line says how many */
 	stream_leave_server(s, server_can_go_on(s));

@@ -203,6 +203,8 @@ static bool skip_body(struct stream *s)
 		return true;
 	if (s->up_head.ptr != NULL && !s->up_flow.kept)
 		return false;
+	if (s->up_head.ptr != NULL)
+		s->x.bytes_in -= s->up_flow.payload; /* gone through once more */
 	http_body_init(&rest, &s->x.request_frame);
 	while (!http_body_done(&rest)) {
 		struct slice data = SLICE_NONE;
