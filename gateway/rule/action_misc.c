@@ -32,7 +32,7 @@ static const void *read_status(struct parse *p, enum rule_set set, struct slice 
 
 static bool has_body(const struct exchange *x)
 {
-	return x->own_answer ? x->reply.body.len > 0 : x->response_frame.kind != BODY_NONE;
+	return x->own_answer ? x->reply.body.len > 0 || x->reply.more != NULL : x->response_frame.kind != BODY_NONE;
 }
 
 static enum verdict run_status(struct exchange *x, const void *arg)

@@ -56,6 +56,12 @@ static struct slice write_response(struct stream *s, const struct http_outgoing 
 	return stream_head(s, &s->x.response, how);
 }
 
+/* Whether the client expects a body behind that head, if only an empty one. */
+static bool awaited(const struct stream *s)
+{
+	return s->x.request.method != HTTP_HEAD && s->x.response.status != 204 && s->x.response.status != 304;
+}
+
 /* How the client is told the length, and whether its connection lives on. */
 static struct http_outgoing outgoing(struct stream *s, const struct http_frame *f)
 {
@@ -72,6 +78,11 @@ static struct http_outgoing outgoing(struct stream *s, const struct http_frame *
 		return how;
 	}
 	how.says_chunked = f->says_chunked && !old;
+	if (f->kind == BODY_NONE && awaited(s)) { /* rules may have changed the status of one that had none */
+		how.says_chunked = false;
+		how.has_length = true;
+		how.length = 0;
+	}
 	how.close = !s->keep_client;
 	how.keep_alive_1_0 = s->keep_client && old;
 	return how;
