@@ -19,16 +19,20 @@ DETECTED_S = 8  # checks come every half second; the machine is shared
 def gateway(whole):
     """The whole shop; gateway(NAME=value, …) starts the gateway anew with these settings, gone again after the test."""
     def again(**settings):
+        for name in settings:
+            before.setdefault(name, whole.environ.get(name))
         whole.environ.update(settings)
-        changed.update(settings)
         whole.stop("gateway")
         whole.start("gateway")
         return whole
 
-    changed = {}
+    before = {}
     yield again
-    for name in changed:
-        del whole.environ[name]
+    for name, value in before.items():
+        if value is None:
+            del whole.environ[name]
+        else:
+            whole.environ[name] = value
     whole.stop("gateway")
     whole.start("gateway")
 

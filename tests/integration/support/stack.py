@@ -93,6 +93,7 @@ class Stack:
         self.build = Path(build or os.environ.get("MOA_BUILD") or ROOT / "build")
         self.cache = Path(os.environ.get("MOA_CACHE") or ROOT / "var" / "cache")
         self.environ = dict(os.environ, MOA_CACHE=str(self.cache))
+        self.environ.setdefault("GATEWAY_RATE", "1000000")  # tests ask faster than any customer
         self.environ.update(MOA_VAR=str(self.folder), MOA_PORT_OFFSET=str(self.offset), MOA_BUILD=str(self.build))
         self.expected_alive = set()
         self.seconds = []
