@@ -201,6 +201,7 @@ static enum limit limit_of(const struct stream *s, int64_t *due_us)
 	case STAGE_BODY:
 		if (s->x.rule_at != NULL) {
 			consider(LIMIT_STAGE, s->waits_since_us, s->x.wait_body_ms, &best, due_us);
+			consider(LIMIT_CLIENT, s->client_us, front->client, &best, due_us);
 			break;
 		}
 		/* fall through */
@@ -248,6 +249,8 @@ void stream_arm(struct stream *s)
 /* What a limit that was passed means in this stage. */
 static void give_up(struct stream *s, enum limit kind)
 {
+	bool rule; /* wait-for-body has its own time */
+
 	if (kind == LIMIT_TURN) {
 		s->pauses = false;
 		return;
@@ -261,9 +264,10 @@ static void give_up(struct stream *s, enum limit kind)
 	switch (s->stage) {
 	case STAGE_HEAD:
 	case STAGE_BODY:
-		if (s->x.rule_at == NULL)
+		rule = s->x.rule_at != NULL && kind == LIMIT_STAGE;
+		if (!rule)
 			s->x.t.request_us = 0; /* what was to be whole was not: in the log, as HAProxy has it */
-		stream_fail(s, 408, 'c', s->x.rule_at == NULL ? 'R' : 'D', "The request did not arrive in time.");
+		stream_fail(s, 408, 'c', rule ? 'D' : 'R', "The request did not arrive in time.");
 		break;
 	case STAGE_TARPIT:
 		/* In the log the time in the pit is the queue's, as in HAProxy. */

@@ -86,7 +86,7 @@ static bool head_read(struct stream *s, size_t used)
 	struct http_error e;
 
 	s->x.t.request_us = loop_now_us(s->x.worker->loop);
-	s->server_us = s->x.t.request_us;
+	s->client_us = s->server_us = s->x.t.request_us;
 	s->x.bytes_in += used;
 	c->in.begin = c->in.floor = used;
 	s->x.request.capacity += EXTRA_FIELDS; /* what arrived may not use them up */
