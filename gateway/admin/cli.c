@@ -17,7 +17,9 @@
 
 #define OUT_KEPT 262144 /* a larger output buffer is given back when it is empty */
 #define DRAIN_READS 16
-#define STEPS_MOST 4 /* in one go: then the clients of this loop come first */
+/* So much is done in one go, a few commands or pieces of a long answer; then the clients of this loop come first. */
+#define STEPS_MOST 16
+#define BYTES_MOST CLI_PIECE
 
 static struct loop *loop_of(const struct cli *c)
 {
@@ -294,15 +296,17 @@ static bool step(struct cli *c)
 void cli_advance(struct cli *c)
 {
 	unsigned steps = 0;
+	size_t bytes = 0;
 	bool goes_on;
 
 	do {
+		bytes += c->out.len - c->out_at;
 		if (!write_out(c)) {
 			cli_close(c);
 			return;
 		}
 		goes_on = c->writable && step(c);
-	} while (goes_on && ++steps < STEPS_MOST);
+	} while (goes_on && ++steps < STEPS_MOST && bytes < BYTES_MOST);
 	if (c->writable && !write_out(c)) {
 		cli_close(c);
 		return;
