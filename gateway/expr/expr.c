@@ -251,11 +251,6 @@ int64_t expr_number(const struct expr *e, struct exchange *x, int64_t otherwise)
 	return expr_get(e, x, &s) && sample_cast(x, &s, SAMPLE_INT) ? s.integer : otherwise;
 }
 
-bool expr_is_many(const struct expr *e)
-{
-	return e->fetch->many;
-}
-
 enum sample_type expr_type(const struct expr *e)
 {
 	return e->type;

@@ -28,8 +28,6 @@ bool expr_get_config(const struct expr *e, struct parse *p, struct sample *out);
 
 /* The next of all its values; <w> zeroed before the first. False: no more. */
 bool expr_next(const struct expr *e, struct exchange *x, struct walk *w, struct sample *out);
-/* Whether expr_next() may give more than one. */
-bool expr_is_many(const struct expr *e);
 
 /* How an acl's criterion is to be compared: "beg" for "path_beg", "" for none; NULL after complaining. *out and *needs as expr_parse(),
  * but it may be used anywhere: <needs> gets what must be available there (bits of enum sample_when). */
