@@ -168,16 +168,25 @@ static struct shard_node *take_oldest(const struct shards *s, struct shard *shar
 	return n;
 }
 
-bool shards_reserve(struct shards *s, uint64_t hash, bool (*may_go)(const struct shard_node *n, void *arg), void *arg,
-		    struct shard_node **gone)
+bool shards_reserve_free(struct shards *s)
 {
-	unsigned first = (unsigned)(shards_of(s, hash) - s->at), used = atomic_load(&s->used);
+	unsigned used = atomic_load(&s->used);
 
-	*gone = NULL;
 	while (used < s->most) {
 		if (atomic_compare_exchange_weak(&s->used, &used, used + 1))
 			return true;
 	}
+	return false;
+}
+
+bool shards_reserve(struct shards *s, uint64_t hash, bool (*may_go)(const struct shard_node *n, void *arg), void *arg,
+		    struct shard_node **gone)
+{
+	unsigned first = (unsigned)(shards_of(s, hash) - s->at);
+
+	*gone = NULL;
+	if (shards_reserve_free(s))
+		return true;
 	/* whoever goes leaves its place to the new one, so that no other thread can come between */
 	for (unsigned i = 0; i < s->count && *gone == NULL; i++)
 		*gone = take_oldest(s, &s->at[(first + i) % s->count], may_go, arg);

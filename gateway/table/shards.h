@@ -55,6 +55,9 @@ void shard_remove(const struct shards *s, struct shard *shard, struct shard_node
 void shard_touch(struct shard *shard, struct shard_node *n);  /* makes it the newest */
 void shard_unqueue(struct shard *shard, struct shard_node *n); /* until it is touched it is never the oldest */
 
+/* Reserves a place if one is free. Takes no lock: call it with that of the shard where the node was looked for in vain, so that of two
+ * threads that add the same node the second finds it, and nobody makes room for a node that is there already. */
+bool shards_reserve_free(struct shards *s);
 /* Reserves a place for a node with that hash. When none is free the oldest makes room of those that may go: it is taken out and is the
  * caller's to free, in *gone (else NULL). False: nothing may go. Takes locks of shards one by one, so none may be held. */
 bool shards_reserve(struct shards *s, uint64_t hash, bool (*may_go)(const struct shard_node *n, void *arg), void *arg,

@@ -176,34 +176,45 @@ static struct stick_entry *entry_create(const struct stick_table *t, uint64_t ha
 	return e;
 }
 
-/* Adds the key, unless another thread was faster, and tracks it. */
-static struct stick_entry *track_new(struct stick_table *t, struct shard *shard, uint64_t hash, struct slice key, int64_t now_ms)
+/* A place in the full table: whoever may go makes room. No shard is locked. */
+static bool make_room(struct stick_table *t, uint64_t hash, int64_t now_ms)
 {
 	struct purge purge = { .table = t, .now_ms = now_ms };
 	struct shard_node *gone;
-	struct stick_entry *made, *found;
+	bool made = shards_reserve(&t->shards, hash, may_go, &purge, &gone);
 
-	if (!shards_reserve(&t->shards, hash, may_go, &purge, &gone))
-		return NULL;
 	free(gone);
-	made = entry_create(t, hash, key, now_ms);
-	if (made == NULL) {
-		shards_unreserve(&t->shards, 1);
+	return made;
+}
+
+/* Adds the key, unless another thread was faster, and tracks it. */
+static struct stick_entry *track_new(struct stick_table *t, struct shard *shard, uint64_t hash, struct slice key, int64_t now_ms)
+{
+	struct stick_entry *made = entry_create(t, hash, key, now_ms), *found;
+	bool reserved = false;
+
+	if (made == NULL)
 		return NULL;
-	}
 	pthread_mutex_lock(&shard->lock);
 	found = stick_lookup(t, shard, hash, key);
-	if (found == NULL) {
+	if (found == NULL && !(reserved = shards_reserve_free(&t->shards))) {
+		pthread_mutex_unlock(&shard->lock);
+		reserved = make_room(t, hash, now_ms);
+		pthread_mutex_lock(&shard->lock);
+		found = stick_lookup(t, shard, hash, key);
+	}
+	if (found == NULL && reserved) {
 		shard_add(&t->shards, shard, &made->node);
 		found = made;
 		made = NULL;
+		reserved = false;
 	}
-	track(t, shard, found, now_ms);
+	if (found != NULL)
+		track(t, shard, found, now_ms);
 	pthread_mutex_unlock(&shard->lock);
-	if (made != NULL) {
-		free(made);
+	free(made);
+	if (reserved)
 		shards_unreserve(&t->shards, 1);
-	}
 	return found;
 }
 

@@ -144,27 +144,55 @@ static bool any_may_go(const struct shard_node *n, void *arg)
 	return true;
 }
 
-/* A token that is in no table yet, with a place that is reserved; another one may have gone for it. NULL: no memory. */
-static struct token *token_create(struct token_table *t, uint64_t hash, const char *key)
+/* A token that is in no table yet. NULL: no memory. */
+static struct token *token_create(uint64_t hash, const char *key)
+{
+	struct token *token = calloc(1, sizeof(*token));
+
+	if (token == NULL)
+		return NULL;
+	token->node.hash = hash;
+	memcpy(token->key, key, HASH_SHA256_HEX);
+	return token;
+}
+
+/* A place in the full table: the oldest makes room. False: all places are being filled by other threads at this moment. No shard is
+ * locked. */
+static bool make_room(struct token_table *t, uint64_t hash)
 {
 	struct shard_node *gone;
-	struct token *token;
+	bool made = shards_reserve(&t->shards, hash, any_may_go, NULL, &gone);
 
-	if (!shards_reserve(&t->shards, hash, any_may_go, NULL, &gone))
-		return NULL; /* all places are being filled by other threads at this moment */
 	if (gone != NULL) {
 		atomic_fetch_sub_explicit(&t->facts, ((struct token *)gone)->list.count, memory_order_relaxed);
 		count(&t->users_dropped, 1);
 		token_free(gone);
 	}
-	token = calloc(1, sizeof(*token));
-	if (token == NULL) {
-		shards_unreserve(&t->shards, 1);
-		return NULL;
+	return made;
+}
+
+/* The token, made if it is not there; NULL: no memory or no place. The shard is locked, but not all the time in between. */
+static struct token *find_or_add(struct token_table *t, struct shard *shard, uint64_t hash, const char *key)
+{
+	struct token *found = lookup(t, shard, hash, key), *made;
+	bool reserved = false;
+
+	if (found != NULL || (made = token_create(hash, key)) == NULL)
+		return found;
+	if (!(reserved = shards_reserve_free(&t->shards))) {
+		pthread_mutex_unlock(&shard->lock);
+		reserved = make_room(t, hash);
+		pthread_mutex_lock(&shard->lock);
+		found = lookup(t, shard, hash, key);
 	}
-	token->node.hash = hash;
-	memcpy(token->key, key, HASH_SHA256_HEX);
-	return token;
+	if (found == NULL && reserved) {
+		shard_add(&t->shards, shard, &made->node);
+		return made;
+	}
+	token_free(&made->node);
+	if (reserved)
+		shards_unreserve(&t->shards, 1);
+	return found;
 }
 
 /* Room for one more fact, or for all that are allowed. */
@@ -203,21 +231,10 @@ void token_add(struct token_table *t, const char key[HASH_SHA256_HEX + 1], const
 {
 	uint64_t hash = hash_of(key);
 	struct shard *shard = shards_of(&t->shards, hash);
-	struct token *made = NULL, *token;
+	struct token *token;
 
 	pthread_mutex_lock(&shard->lock);
-	token = lookup(t, shard, hash, key);
-	if (token == NULL) {
-		pthread_mutex_unlock(&shard->lock);
-		made = token_create(t, hash, key);
-		pthread_mutex_lock(&shard->lock);
-		token = lookup(t, shard, hash, key);
-		if (token == NULL && made != NULL) {
-			token = made;
-			made = NULL;
-			shard_add(&t->shards, shard, &token->node);
-		}
-	}
+	token = find_or_add(t, shard, hash, key);
 	if (token != NULL) {
 		merge(t, token, news);
 		token_age(t, token, now_ms);
@@ -226,10 +243,6 @@ void token_add(struct token_table *t, const char key[HASH_SHA256_HEX + 1], const
 		count(&t->facts_dropped, news->list.count);
 	}
 	pthread_mutex_unlock(&shard->lock);
-	if (made != NULL) { /* another thread was faster */
-		token_free(&made->node);
-		shards_unreserve(&t->shards, 1);
-	}
 }
 
 /* --- requests and answers ------------------------------------------------------------------------ */

@@ -302,6 +302,41 @@ static void threads_lose_no_count(void **state)
 	stick_table_free(&c.table);
 }
 
+/* All threads add the same keys at the same moment to a table that just holds them: whoever comes second needs no place. */
+struct race {
+	struct stick_table *table;
+	pthread_barrier_t start;
+};
+
+static void *add_keys(void *arg)
+{
+	struct race *r = arg;
+
+	pthread_barrier_wait(&r->start);
+	for (int key = 0; key < KEYS; key++)
+		touch(r->table, key, 1000);
+	return NULL;
+}
+
+static void who_comes_second_needs_no_place(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 500; round++) {
+		struct race r = { .table = table(KEYS, 0, false) };
+		pthread_t threads[THREADS];
+
+		pthread_barrier_init(&r.start, NULL, THREADS);
+		for (int i = 0; i < THREADS; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, add_keys, &r), 0);
+		for (int i = 0; i < THREADS; i++)
+			pthread_join(threads[i], NULL);
+		pthread_barrier_destroy(&r.start);
+		for (int key = 0; key < KEYS; key++)
+			assert_int_equal(value(r.table, key, 1000), THREADS);
+		stick_table_free(&r.table);
+	}
+}
+
 /* More keys than places, time passing, clearing and writing at the same time: nothing breaks and the bound holds. */
 static void *churn(void *arg)
 {
@@ -389,6 +424,7 @@ int main(void)
 		cmocka_unit_test(large_tables_are_exact_too),
 		cmocka_unit_test(huge_sizes_take_nothing_at_once),
 		cmocka_unit_test(threads_lose_no_count),
+		cmocka_unit_test(who_comes_second_needs_no_place),
 		cmocka_unit_test(threads_at_the_bound),
 		cmocka_unit_test(misuse_ends_the_process),
 	};
