@@ -24,10 +24,10 @@ run: all ## build, install what is missing, start everything, wait until it work
 stop: ## stop what "make run" started; the data stays
 	deploy/stack down
 
-test: ## unit tests, also with sanitizers, and integration tests
+test: ## unit tests with sanitizers, the gateway, and integration tests
 	@tests/run
 
-test-all: ## the same, and valgrind, the thread sanitizer and the slow tests
+test-all: ## the same, and the thread sanitizer, valgrind and the slow tests
 	@tests/run --all
 
 WANTED_TESTS := $(foreach test,$(UNIT_TESTS),$(if $(or $(if $T,,all),$(findstring $T,$(test))),$(test)))
