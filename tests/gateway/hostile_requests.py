@@ -358,7 +358,7 @@ VECTORS.append(Vector("a whole body, then the end of sending", chunked(HELLO), [
 
 
 def slow(name, data, status=408, code="cR", **more):
-    VECTORS.append(Vector(name, data, status=status, code=code, **more))
+    VECTORS.append(Vector(name, data, status=status, code=code, front="hasty", **more))
 
 
 slow("half a request line", b"GET /x HT")

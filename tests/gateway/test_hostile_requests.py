@@ -26,14 +26,25 @@ defaults
 	http-reuse always
 	timeout connect 5s
 	timeout server 8s
-	timeout client 500ms
-	timeout http-request 500ms
+	timeout client 8s
+	timeout http-request 8s
 	timeout http-keep-alive 8s
 frontend fe
 	bind "fd@${fe}"
 	default_backend be
 frontend buffered
 	bind "fd@${buffered}"
+	option http-buffer-request
+	default_backend be
+frontend hasty
+	bind "fd@${hasty}"
+	timeout client 500ms
+	timeout http-request 500ms
+	default_backend be
+frontend hasty_buffered
+	bind "fd@${hasty_buffered}"
+	timeout client 500ms
+	timeout http-request 500ms
 	option http-buffer-request
 	default_backend be
 %s
@@ -46,11 +57,12 @@ frontend limit
 	body-limit 1000
 	default_backend be
 """
+BUFFERED = {"fe": "buffered", "hasty": "hasty_buffered"}
 
 
 @pytest.fixture(scope="module")
 def gateway(origin):
-    gateway = Gateway(CONFIGURATION % ("" if IS_HAPROXY else OWN, origin.port), ("fe", "buffered", "limit"))
+    gateway = Gateway(CONFIGURATION % ("" if IS_HAPROXY else OWN, origin.port), ("fe", "buffered", "hasty", "hasty_buffered", "limit"))
     yield gateway
     status, said = gateway.stop()
     assert status in (0, 143, -15), said
@@ -159,12 +171,12 @@ def test_request_in_pieces(gateway, origin, number):
 @each_vector
 def test_request_whose_body_is_waited_for(gateway, origin, number):
     """The same with option http-buffer-request."""
-    if VECTORS[number].front != "fe":
-        pytest.skip("for another frontend")
     vector = VECTORS[number]
+    if vector.front not in BUFFERED:
+        pytest.skip("for another frontend")
     if vector.waiting:
         vector = replace(vector, status=vector.waiting[0], code=vector.waiting[1], logged=vector.waiting[2])
-    run(gateway, origin, vector, "buffered", vector.data)
+    run(gateway, origin, vector, BUFFERED[vector.front], vector.data)
 
 
 def test_echo_is_what_the_answers_are():

@@ -17,6 +17,7 @@ import time
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 PROGRAM = os.environ.get("MOA_GATEWAY", os.path.join(ROOT, "build/gateway"))
 IS_HAPROXY = os.path.basename(PROGRAM).startswith("haproxy")
+IS_SANITIZED = os.path.basename(os.path.dirname(PROGRAM)) in ("asan", "tsan")  # its memory is not what the gateway takes
 PATIENCE_S = 8
 
 # "127.0.0.1:40000 [date] fe be/s 0/0/0/1/1 200 78 - - ---- 1/1/0/0/0 0/0 "GET / HTTP/1.1""
