@@ -91,43 +91,31 @@ unsigned stick_table_dump(struct stick_table *t, unsigned from, size_t limit, bo
 
 bool stick_table_show(struct stick_table *t, const struct sample *key, int64_t now_ms, struct buf *out)
 {
-	struct stick_key k;
+	struct stick_place at;
 	struct stick_entry *e;
-	struct shard *shard;
-	uint64_t hash;
 
-	if (!stick_key_make(&t->options, key, &k))
+	if (!stick_lock(t, key, &at))
 		return false;
-	hash = siphash(&t->seed, k.bytes);
-	shard = shards_of(&t->shards, hash);
-	pthread_mutex_lock(&shard->lock);
-	e = stick_lookup(t, shard, hash, k.bytes);
-	if (e != NULL && stick_expired(t, e, now_ms))
-		e = NULL;
+	e = stick_lookup_live(t, &at, now_ms);
 	if (e != NULL)
 		entry_print(t, e, now_ms, out);
-	pthread_mutex_unlock(&shard->lock);
+	pthread_mutex_unlock(&at.shard->lock);
 	return e != NULL;
 }
 
 static unsigned clear_key(struct stick_table *t, const struct sample *key)
 {
 	struct stick_gone gone = { 0 };
-	struct stick_key k;
+	struct stick_place at;
 	struct stick_entry *e;
-	struct shard *shard;
-	uint64_t hash;
 	unsigned count;
 
-	if (!stick_key_make(&t->options, key, &k))
+	if (!stick_lock(t, key, &at))
 		return 0;
-	hash = siphash(&t->seed, k.bytes);
-	shard = shards_of(&t->shards, hash);
-	pthread_mutex_lock(&shard->lock);
-	e = stick_lookup(t, shard, hash, k.bytes);
+	e = stick_lookup(t, &at);
 	if (e != NULL && e->pins == 0)
-		stick_take_out(t, shard, e, &gone);
-	pthread_mutex_unlock(&shard->lock);
+		stick_take_out(t, at.shard, e, &gone);
+	pthread_mutex_unlock(&at.shard->lock);
 	count = gone.count;
 	stick_gone_free(t, &gone);
 	return count;

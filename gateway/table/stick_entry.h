@@ -53,8 +53,19 @@ static inline struct slice stick_key_of(const struct stick_table *t, const struc
 	return slice_of((const char *)&e->cells[t->cells], e->key_len);
 }
 
+/* Where a key belongs in its table. */
+struct stick_place {
+	struct stick_key key;
+	uint64_t hash;
+	struct shard *shard;
+};
+
+/* Locks the shard where <key> belongs; false, and nothing is locked: the sample cannot be a key of that type. */
+bool stick_lock(struct stick_table *t, const struct sample *key, struct stick_place *out);
 /* The entry with that key, whatever its age; the shard is locked. */
-struct stick_entry *stick_lookup(const struct stick_table *t, const struct shard *shard, uint64_t hash, struct slice key);
+struct stick_entry *stick_lookup(const struct stick_table *t, const struct stick_place *at);
+/* The same, NULL also when its time is over. */
+struct stick_entry *stick_lookup_live(const struct stick_table *t, const struct stick_place *at, int64_t now_ms);
 /* Whether its time is over; the shard is locked. */
 bool stick_expired(const struct stick_table *t, const struct stick_entry *e, int64_t now_ms);
 

@@ -138,13 +138,30 @@ static bool may_go(const struct shard_node *n, void *arg)
 
 /* --- finding and making -------------------------------------------------------------------------- */
 
-struct stick_entry *stick_lookup(const struct stick_table *t, const struct shard *shard, uint64_t hash, struct slice key)
+bool stick_lock(struct stick_table *t, const struct sample *key, struct stick_place *out)
 {
-	struct shard_node *n = shard_first(&t->shards, shard, hash);
+	if (!stick_key_make(&t->options, key, &out->key))
+		return false;
+	out->hash = siphash(&t->seed, out->key.bytes);
+	out->shard = shards_of(&t->shards, out->hash);
+	pthread_mutex_lock(&out->shard->lock);
+	return true;
+}
 
-	while (n != NULL && !slice_eq(stick_key_of(t, entry_of(n)), key))
+struct stick_entry *stick_lookup(const struct stick_table *t, const struct stick_place *at)
+{
+	struct shard_node *n = shard_first(&t->shards, at->shard, at->hash);
+
+	while (n != NULL && !slice_eq(stick_key_of(t, entry_of(n)), at->key.bytes))
 		n = shard_next(n);
 	return n == NULL ? NULL : entry_of(n);
+}
+
+struct stick_entry *stick_lookup_live(const struct stick_table *t, const struct stick_place *at, int64_t now_ms)
+{
+	struct stick_entry *e = stick_lookup(t, at);
+
+	return e == NULL || stick_expired(t, e, now_ms) ? NULL : e;
 }
 
 /* Makes the caller one of those that track it. The shard is locked. */
@@ -160,15 +177,16 @@ static void track(struct stick_table *t, struct shard *shard, struct stick_entry
 }
 
 /* An entry that is in no table yet; NULL: no memory. */
-static struct stick_entry *entry_create(const struct stick_table *t, uint64_t hash, struct slice key, int64_t now_ms)
+static struct stick_entry *entry_create(const struct stick_table *t, const struct stick_place *at, int64_t now_ms)
 {
 	size_t cells = t->cells * sizeof(_Atomic uint64_t);
+	struct slice key = at->key.bytes;
 	struct stick_entry *e = malloc(sizeof(*e) + cells + key.len);
 
 	if (e == NULL)
 		return NULL;
 	memset(e, 0, sizeof(*e) + cells);
-	e->node.hash = hash;
+	e->node.hash = at->hash;
 	e->used_ms = now_ms;
 	e->key_len = (unsigned)key.len;
 	if (key.len > 0)
@@ -188,30 +206,30 @@ static bool make_room(struct stick_table *t, uint64_t hash, int64_t now_ms)
 }
 
 /* Adds the key, unless another thread was faster, and tracks it. */
-static struct stick_entry *track_new(struct stick_table *t, struct shard *shard, uint64_t hash, struct slice key, int64_t now_ms)
+static struct stick_entry *track_new(struct stick_table *t, const struct stick_place *at, int64_t now_ms)
 {
-	struct stick_entry *made = entry_create(t, hash, key, now_ms), *found;
+	struct stick_entry *made = entry_create(t, at, now_ms), *found;
 	bool reserved = false;
 
 	if (made == NULL)
 		return NULL;
-	pthread_mutex_lock(&shard->lock);
-	found = stick_lookup(t, shard, hash, key);
+	pthread_mutex_lock(&at->shard->lock);
+	found = stick_lookup(t, at);
 	if (found == NULL && !(reserved = shards_reserve_free(&t->shards))) {
-		pthread_mutex_unlock(&shard->lock);
-		reserved = make_room(t, hash, now_ms);
-		pthread_mutex_lock(&shard->lock);
-		found = stick_lookup(t, shard, hash, key);
+		pthread_mutex_unlock(&at->shard->lock);
+		reserved = make_room(t, at->hash, now_ms);
+		pthread_mutex_lock(&at->shard->lock);
+		found = stick_lookup(t, at);
 	}
 	if (found == NULL && reserved) {
-		shard_add(&t->shards, shard, &made->node);
+		shard_add(&t->shards, at->shard, &made->node);
 		found = made;
 		made = NULL;
 		reserved = false;
 	}
 	if (found != NULL)
-		track(t, shard, found, now_ms);
-	pthread_mutex_unlock(&shard->lock);
+		track(t, at->shard, found, now_ms);
+	pthread_mutex_unlock(&at->shard->lock);
 	free(made);
 	if (reserved)
 		shards_unreserve(&t->shards, 1);
@@ -220,44 +238,32 @@ static struct stick_entry *track_new(struct stick_table *t, struct shard *shard,
 
 struct stick_entry *stick_track(struct stick_table *t, const struct sample *key, int64_t now_ms)
 {
-	struct stick_key k;
 	struct stick_gone gone = { 0 };
+	struct stick_place at;
 	struct stick_entry *e;
-	struct shard *shard;
-	uint64_t hash;
 
-	if (!stick_key_make(&t->options, key, &k))
+	if (!stick_lock(t, key, &at))
 		return NULL;
-	hash = siphash(&t->seed, k.bytes);
-	shard = shards_of(&t->shards, hash);
-	pthread_mutex_lock(&shard->lock);
-	e = stick_lookup(t, shard, hash, k.bytes);
+	e = stick_lookup(t, &at);
 	if (e != NULL)
-		track(t, shard, e, now_ms);
-	sweep(t, shard, now_ms, SWEEP_BY_REQUEST, &gone);
-	pthread_mutex_unlock(&shard->lock);
+		track(t, at.shard, e, now_ms);
+	sweep(t, at.shard, now_ms, SWEEP_BY_REQUEST, &gone);
+	pthread_mutex_unlock(&at.shard->lock);
 	stick_gone_free(t, &gone);
-	return e != NULL ? e : track_new(t, shard, hash, k.bytes, now_ms);
+	return e != NULL ? e : track_new(t, &at, now_ms);
 }
 
 struct stick_entry *stick_find(struct stick_table *t, const struct sample *key, int64_t now_ms)
 {
-	struct stick_key k;
+	struct stick_place at;
 	struct stick_entry *e;
-	struct shard *shard;
-	uint64_t hash;
 
-	if (!stick_key_make(&t->options, key, &k))
+	if (!stick_lock(t, key, &at))
 		return NULL;
-	hash = siphash(&t->seed, k.bytes);
-	shard = shards_of(&t->shards, hash);
-	pthread_mutex_lock(&shard->lock);
-	e = stick_lookup(t, shard, hash, k.bytes);
-	if (e != NULL && stick_expired(t, e, now_ms))
-		e = NULL;
+	e = stick_lookup_live(t, &at, now_ms);
 	if (e != NULL)
 		e->pins++;
-	pthread_mutex_unlock(&shard->lock);
+	pthread_mutex_unlock(&at.shard->lock);
 	return e;
 }
 
