@@ -96,18 +96,10 @@ static enum err read_rows(struct sql_conn *c, struct arena *a, const struct page
 
 static enum err read_users(struct sql_conn *c, struct arena *a, void *ctx)
 {
-	static const char sql[] = "SELECT COUNT(*) FROM user WHERE id > 0";
 	const struct users_query *q = ctx;
-	struct sql_rows rows;
 	enum err e = read_rows(c, a, q->page, q->out);
 
-	q->out->total = q->out->count;
-	if (e != ERR_OK || (q->page->limit == 0 && q->page->before == 0))
-		return e; /* the rows are the whole list */
-	e = sql_run(c, sql, NULL, 0, a, &rows);
-	if (e == ERR_OK && !slice_to_u64(sql_cell(&rows, 0, 0), UINT64_MAX, &q->out->total))
-		e = ERR_INTERNAL;
-	return e;
+	return e != ERR_OK ? e : own_list_total(c, a, q->page, q->out->count, "SELECT COUNT(*) FROM user WHERE id > 0", &q->out->total);
 }
 
 enum err store_users(struct request *rq, struct user_list *out)

@@ -44,6 +44,20 @@ uint32_t own_page_limit(const struct page *page)
 	return page->limit != 0 ? page->limit : ID_END;
 }
 
+enum err own_list_total(struct sql_conn *c, struct arena *a, const struct page *page, size_t listed, const char *sql, uint64_t *total)
+{
+	struct sql_rows rows;
+	enum err e;
+
+	*total = listed;
+	if (page->limit == 0 && page->before == 0)
+		return ERR_OK;
+	e = sql_run(c, sql, NULL, 0, a, &rows);
+	if (e == ERR_OK && !slice_to_u64(sql_cell(&rows, 0, 0), UINT64_MAX, total))
+		e = ERR_INTERNAL;
+	return e;
+}
+
 bool own_is_away(enum err e)
 {
 	switch (e) {

@@ -33,6 +33,9 @@ enum err MUST_CHECK own_stand_in(struct request *rq, const char *domain, enum er
 /* A page as bounds of a query: only ids below the first, at most so many rows. Pure. */
 uint32_t own_page_below(const struct page *page);
 uint32_t own_page_limit(const struct page *page);
+/* How long the whole list is of which <listed> rows were read for <page>: just those, or, when it may be a part, what <sql> counts. */
+enum err MUST_CHECK own_list_total(struct sql_conn *c, struct arena *a, const struct page *page, size_t listed, const char *sql,
+				   uint64_t *total);
 
 /* Runs <body> in a transaction and commits it, until the request's deadline; see sql_transaction(). Once more when it was certainly
  * not done because the connection was a dead one. On a worker.
