@@ -13,8 +13,10 @@
 static struct {
 	enum err acquire[3];
 	enum err write[3];
-	size_t acquired, released, written;
+	size_t acquired, released, written, asked;
 	int64_t deadline_us;
+	enum err run;
+	struct slice cell;
 } db;
 
 struct sql_db *service_sql(struct service *s)
@@ -46,6 +48,19 @@ enum err sql_transaction(struct sql_db *d, int64_t deadline_us, sql_body *body, 
 {
 	(void)d, (void)deadline_us, (void)body, (void)ctx;
 	return db.write[db.written++];
+}
+
+enum err sql_run(struct sql_conn *c, const char *sql, const struct sql_arg *args, size_t count, struct arena *a, struct sql_rows *out)
+{
+	(void)c, (void)sql, (void)args, (void)count, (void)a, (void)out;
+	db.asked++;
+	return db.run;
+}
+
+struct slice sql_cell(const struct sql_rows *rows, size_t row, size_t column)
+{
+	(void)rows, (void)row, (void)column;
+	return db.cell;
 }
 
 static int reset(void **state)
@@ -175,6 +190,32 @@ static void pages(void **state)
 	assert_int_equal(own_page_limit(&part), 3);
 }
 
+static enum err total(uint32_t limit, uint32_t before, enum err run, const char *cell, uint64_t *out)
+{
+	const struct page page = { .limit = limit, .before = before };
+
+	db.run = run;
+	db.cell = slice_str(cell);
+	return own_list_total(NULL, NULL, &page, 7, "SELECT COUNT(*) FROM t", out);
+}
+
+static void lengths_of_lists(void **state)
+{
+	uint64_t n;
+
+	(void)state;
+	assert_int_equal(total(0, 0, ERR_UNAVAILABLE, "", &n), ERR_OK); /* what was read is the whole list */
+	assert_int_equal(n, 7);
+	assert_int_equal(db.asked, 0);
+	assert_int_equal(total(7, 0, ERR_OK, "50", &n), ERR_OK);
+	assert_int_equal(n, 50);
+	assert_int_equal(total(0, 8, ERR_OK, "51", &n), ERR_OK);
+	assert_int_equal(n, 51);
+	assert_int_equal(total(7, 0, ERR_UNAVAILABLE, "50", &n), ERR_UNAVAILABLE);
+	assert_int_equal(total(7, 0, ERR_OK, "many", &n), ERR_INTERNAL);
+	assert_int_equal(db.asked, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +227,7 @@ int main(void)
 		cmocka_unit_test_setup(writes, reset),
 		cmocka_unit_test_setup(an_unknown_outcome_is_final, reset),
 		cmocka_unit_test_setup(pages, reset),
+		cmocka_unit_test_setup(lengths_of_lists, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
