@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "shared/io/sql.h"
-#include "shared/io/sql_watchdog.h"
+#include "shared/io/watchdog.h"
 
 /* Where to connect to. All of it is borrowed and outlives the connection. */
 struct sql_address {
@@ -20,7 +20,7 @@ struct sql_address {
 	const char *user;
 	const char *password;
 	const char *schema;
-	struct sql_watchdog *watchdog;
+	struct watchdog *watchdog;
 };
 
 /* Why a connection could not be opened. */
@@ -35,8 +35,8 @@ struct sql_conn {
 	struct sql_library *library;
 	struct sql_db *db;
 	bool pooled;
-	struct sql_watchdog *watchdog;
-	struct sql_watch watch;
+	struct watchdog *watchdog;
+	struct watch watch;
 	int fd; /* our duplicate of the library's descriptor, see sql.c */
 	int64_t deadline_us;
 	int statement_ms;

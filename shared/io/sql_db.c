@@ -110,7 +110,7 @@ static bool start_pool(struct sql_db *db, size_t connections, const char **why)
 	spec.name = arena_printf(db->memory, "mysql:%s:%u/%s", db->address.host, (unsigned)db->address.port,
 				 db->address.schema)
 			    .ptr;
-	db->address.watchdog = sql_watchdog_create();
+	db->address.watchdog = watchdog_create();
 	if (db->address.watchdog != NULL && spec.name != NULL)
 		db->pool = pool_create(&spec);
 	*why = "no memory or no thread for a database";
@@ -141,7 +141,7 @@ void sql_db_free(struct sql_db **dbp)
 	if (db == NULL)
 		return;
 	pool_free(&db->pool);
-	sql_watchdog_free(&db->address.watchdog);
+	watchdog_free(&db->address.watchdog);
 	arena_free(&db->memory);
 	free(db);
 	*dbp = NULL;

@@ -73,13 +73,13 @@ enum err sql_session_guard(struct sql_conn *c)
 	if (c->deadline_us < until)
 		until = c->deadline_us;
 	c->limit_us = until - now;
-	sql_watchdog_arm(c->watchdog, &c->watch, c->fd, until);
+	watchdog_arm(c->watchdog, &c->watch, c->fd, SHUT_RDWR, until);
 	return ERR_OK;
 }
 
 void sql_session_unguard(struct sql_conn *c, const char *text)
 {
-	if (!sql_watchdog_disarm(c->watchdog, &c->watch))
+	if (!watchdog_disarm(c->watchdog, &c->watch))
 		return;
 	c->broken = true;
 	log_warn("sql.deadline", "limit_ms=%lld text=%s", (long long)(c->limit_us / US_PER_MS),

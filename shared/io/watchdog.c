@@ -1,8 +1,9 @@
-/* sql_watchdog.c - shuts the socket of a statement that passed its deadline. */
-#include "shared/io/sql_watchdog.h"
+/* watchdog.c - shuts sockets whose peer has not done its part by a deadline. */
+#include "shared/io/watchdog.h"
 
 #include <assert.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -10,27 +11,27 @@
 #include "shared/base/cond.h"
 #include "shared/base/log.h"
 
-struct sql_watchdog {
+struct watchdog {
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards everything below, and each armed watch */
 	pthread_cond_t sooner;
 	int64_t wakes_us; /* when the thread looks next */
 	bool stopping;
-	struct sql_watch armed; /* head of a ring, in no order: there are as many as connections */
+	struct watch armed; /* head of a ring, in no order: there are as many as connections */
 };
 
 /* Shuts what is due and returns the earliest deadline left. The lock is held over shutdown(), which does not block:
  * so the owner, who must take it to disarm, cannot have closed the descriptor (and nobody else have got its number).
  */
-static int64_t shut_due(struct sql_watchdog *w, int64_t now)
+static int64_t shut_due(struct watchdog *w, int64_t now)
 {
 	int64_t next = COND_NEVER;
 
-	for (struct sql_watch *i = w->armed.next; i != &w->armed; i = i->next) {
+	for (struct watch *i = w->armed.next; i != &w->armed; i = i->next) {
 		if (i->fired)
 			continue;
 		if (i->deadline_us <= now) {
-			shutdown(i->fd, SHUT_RDWR);
+			shutdown(i->fd, i->how);
 			i->fired = true;
 		} else if (i->deadline_us < next) {
 			next = i->deadline_us;
@@ -41,7 +42,7 @@ static int64_t shut_due(struct sql_watchdog *w, int64_t now)
 
 static void *watchdog_run(void *arg)
 {
-	struct sql_watchdog *w = arg;
+	struct watchdog *w = arg;
 
 	pthread_mutex_lock(&w->lock);
 	while (!w->stopping) {
@@ -52,12 +53,14 @@ static void *watchdog_run(void *arg)
 	return NULL;
 }
 
-struct sql_watchdog *sql_watchdog_create(void)
+struct watchdog *watchdog_create(void)
 {
-	struct sql_watchdog *w = calloc(1, sizeof(*w));
+	struct watchdog *w = calloc(1, sizeof(*w));
+	sigset_t all, before;
+	int refused;
 
 	if (w == NULL) {
-		log_error("sql.no_memory", "part=watchdog");
+		log_error("watchdog.no_memory", "bytes=%zu", sizeof(*w));
 		return NULL;
 	}
 	w->armed.next = &w->armed;
@@ -65,17 +68,21 @@ struct sql_watchdog *sql_watchdog_create(void)
 	w->wakes_us = COND_NEVER;
 	pthread_mutex_init(&w->lock, NULL);
 	cond_create(&w->sooner);
-	if (pthread_create(&w->thread, NULL, watchdog_run, w) != 0) {
-		log_error("sql.no_thread", "part=watchdog");
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	refused = pthread_create(&w->thread, NULL, watchdog_run, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (refused != 0) {
+		log_error("watchdog.no_thread", "errno=%d", refused);
 		free(w);
 		return NULL;
 	}
 	return w;
 }
 
-void sql_watchdog_free(struct sql_watchdog **ww)
+void watchdog_free(struct watchdog **ww)
 {
-	struct sql_watchdog *w = *ww;
+	struct watchdog *w = *ww;
 
 	if (w == NULL)
 		return;
@@ -91,11 +98,12 @@ void sql_watchdog_free(struct sql_watchdog **ww)
 	*ww = NULL;
 }
 
-void sql_watchdog_arm(struct sql_watchdog *w, struct sql_watch *watch, int fd, int64_t deadline_us)
+void watchdog_arm(struct watchdog *w, struct watch *watch, int fd, int how, int64_t deadline_us)
 {
 	pthread_mutex_lock(&w->lock);
 	assert(watch->next == NULL);
 	watch->fd = fd;
+	watch->how = how;
 	watch->deadline_us = deadline_us;
 	watch->fired = false;
 	watch->prev = &w->armed;
@@ -109,7 +117,7 @@ void sql_watchdog_arm(struct sql_watchdog *w, struct sql_watch *watch, int fd, i
 	pthread_mutex_unlock(&w->lock);
 }
 
-bool sql_watchdog_disarm(struct sql_watchdog *w, struct sql_watch *watch)
+bool watchdog_disarm(struct watchdog *w, struct watch *watch)
 {
 	bool fired;
 
