@@ -4,6 +4,10 @@
  * the body, and once more when the request is whole. An answer queued in the first call closes the connection,
  * so the first call only judges the framing. A deferred exchange is suspended before a worker gets it; the worker resumes
  * it, and the library calls access_handler() once more, which then queues the answer that the worker left.
+ *
+ * The library takes no answer in the middle of a body. So a request with too large a body is judged as soon as that is known,
+ * and its answer kept (X_REST) until the body ends, which leaves the connection usable. When it does not end, the library is
+ * made to close (by MHD_NO, or the watchdog shuts the reading side), and the answer is written past it just before.
  */
 #include "shared/io/http.h"
 
@@ -25,6 +29,7 @@
 #include "shared/io/http_check.h"
 #include "shared/io/http_exchange.h"
 #include "shared/io/listen.h"
+#include "shared/io/watchdog.h"
 #include "shared/io/workers.h"
 
 /* Headers and read buffer of one connection; a larger header is refused by the library with 431. */
@@ -37,12 +42,13 @@ struct http_server {
 	int listen_fd;
 	struct MHD_Daemon *daemon;
 	struct workers *workers; /* NULL: none */
+	struct watchdog *watchdog; /* over those in X_REST */
 	atomic_uint_fast64_t accepted, open, refused;
 	atomic_bool draining; /* answers close their connection */
 	atomic_bool dropping; /* the time for draining is over: what waits is not run */
 	pthread_mutex_t lock;
 	pthread_cond_t idle; /* active became 0 */
-	atomic_uint_fast64_t active; /* exchanges between on_request and on_done */
+	atomic_uint_fast64_t active; /* exchanges between on_request and on_done, but those in X_REST */
 };
 
 /* ---- the answer ---- */
@@ -88,20 +94,6 @@ static enum MHD_Result refuse(struct http_exchange *x, const char *detail)
 	return queue_answer(x);
 }
 
-/* The library takes no answer in the middle of a body: what fits is written to the socket directly, then it is closed. */
-static enum MHD_Result refuse_endless_body(struct http_exchange *x)
-{
-	struct buf all;
-
-	atomic_fetch_add(&x->server->refused, 1);
-	buf_init(&all, 0);
-	http_refusal_raw(&all, 413, "Content Too Large", "The body is too large.");
-	if (buf_ok(&all))
-		(void)!send(x->fd, all.ptr, all.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	buf_free(&all);
-	return MHD_NO;
-}
-
 /* ---- the request ---- */
 
 struct slice http_header(const struct http_exchange *x, const char *name)
@@ -123,7 +115,24 @@ static enum MHD_Result note_header(void *cls, enum MHD_ValueKind kind, const cha
 	return MHD_YES;
 }
 
-/* @thread: the loop. The request is whole, or as much of it as will be read. */
+static void leave(struct http_server *s)
+{
+	if (atomic_fetch_sub(&s->active, 1) != 1 || !atomic_load(&s->draining))
+		return;
+	pthread_mutex_lock(&s->lock);
+	pthread_cond_signal(&s->idle);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* The answer is ready, but the client has not sent all yet. A server that is stopped does not wait for that. */
+static void await_rest(struct http_exchange *x)
+{
+	exchange_begin_rest(x, x->server->watchdog);
+	x->active = false;
+	leave(x->server);
+}
+
+/* @thread: the loop. The request is whole, or as much of it as will be read before it is judged. */
 static enum MHD_Result begin_work(struct http_exchange *x)
 {
 	struct http_server *s = x->server;
@@ -131,11 +140,35 @@ static enum MHD_Result begin_work(struct http_exchange *x)
 	x->received_us = clock_mono_us();
 	x->state = X_PENDING;
 	x->counted = true;
+	x->active = true;
 	atomic_fetch_add(&s->active, 1);
 	s->o.on_request(s->o.ctx, x);
 	if (x->handed) /* a worker may be at it already: x is no longer ours to look at */
 		return MHD_YES;
 	assert(x->state != X_PENDING);
+	if (!x->rest)
+		return queue_answer(x);
+	await_rest(x);
+	return MHD_YES;
+}
+
+/* ---- bodies that are too large ---- */
+
+/* Judges the request now; its answer waits for the rest of the body. */
+static enum MHD_Result begin_rest(struct http_exchange *x)
+{
+	x->too_large = true;
+	x->rest = true;
+	return begin_work(x);
+}
+
+/* The next piece of the rest, or its end. What is too much, and too late, is cut off by request_completed(). */
+static enum MHD_Result take_rest(struct http_exchange *x, size_t len)
+{
+	x->body_bytes += len;
+	if (len > 0)
+		return x->body_bytes <= HTTP_DISCARD_BYTES ? MHD_YES : MHD_NO;
+	exchange_end_rest(x, x->server->watchdog);
 	return queue_answer(x);
 }
 
@@ -165,7 +198,8 @@ static enum MHD_Result judge_headers(struct http_exchange *x, const char *url, c
 	x->early = announced > HTTP_DISCARD_BYTES || (x->too_large && f.expects_continue);
 	if (x->early)
 		return begin_work(x);
-	x->too_large_us = clock_mono_us();
+	if (x->too_large)
+		return begin_rest(x);
 	x->state = X_BODY;
 	return MHD_YES;
 }
@@ -181,19 +215,31 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *c, const
 	(void)c;
 	if (x == NULL)
 		return MHD_NO;
-	if (x->handed) { /* resumed by a worker */
+	if (x->handed) { /* resumed by a worker, and called again for what the call before left */
 		x->handed = false;
-		return queue_answer(x);
+		if (!x->rest || x->state != X_ANSWERED)
+			return queue_answer(x);
+		await_rest(x);
+		if (len == 0) /* for the headers: the body comes now */
+			return MHD_YES;
 	}
 	if (x->state == X_HEADERS)
 		return judge_headers(x, url, method, version);
 	if (x->state == X_SENDING) /* a library that is being stopped says yes to an answer, drops it and asks again */
 		return MHD_NO;
-	assert(x->state == X_BODY);
 	*upload_bytes = 0;
+	if (x->state == X_REST)
+		return take_rest(x, len);
+	assert(x->state == X_BODY);
 	if (len == 0)
 		return begin_work(x);
-	return exchange_take_body(x, upload, len) ? MHD_YES : refuse_endless_body(x);
+	if (exchange_take_body(x, upload, len))
+		return MHD_YES;
+	(void)begin_rest(x);
+	if (!x->handed)
+		return take_rest(x, len);
+	*upload_bytes = len; /* the piece stays: so there is a call for it when the worker has answered */
+	return MHD_YES;
 }
 
 enum err http_defer(struct http_exchange *x)
@@ -279,31 +325,26 @@ static void *request_line_seen(void *cls, const char *uri, struct MHD_Connection
 	return x;
 }
 
-static void leave(struct http_server *s)
-{
-	if (atomic_fetch_sub(&s->active, 1) != 1 || !atomic_load(&s->draining))
-		return;
-	pthread_mutex_lock(&s->lock);
-	pthread_cond_signal(&s->idle);
-	pthread_mutex_unlock(&s->lock);
-}
-
 static void request_completed(void *cls, struct MHD_Connection *c, void **con_cls, enum MHD_RequestTerminationCode code)
 {
 	struct http_server *s = cls;
 	struct http_exchange *x = *con_cls;
-	bool counted;
+	bool active;
 
 	(void)c;
 	(void)code;
 	*con_cls = NULL;
 	if (x == NULL)
 		return;
-	counted = x->counted;
-	if (counted && s->o.on_done != NULL)
+	if (x->state == X_REST) {
+		exchange_end_rest(x, s->watchdog);
+		exchange_send_raw(x, MHD_get_reason_phrase_for((unsigned)x->status));
+	}
+	active = x->active;
+	if (x->counted && s->o.on_done != NULL)
 		s->o.on_done(s->o.ctx, x);
 	exchange_reset(x);
-	if (counted)
+	if (active)
 		leave(s);
 }
 
@@ -360,6 +401,7 @@ static void server_free(struct http_server *s)
 	if (s->listen_fd >= 0)
 		close(s->listen_fd);
 	workers_free(&s->workers);
+	watchdog_free(&s->watchdog);
 	pthread_cond_destroy(&s->idle);
 	pthread_mutex_destroy(&s->lock);
 	free(s->name);
@@ -394,6 +436,9 @@ struct http_server *http_start(const struct http_options *o)
 		return NULL;
 	s->listen_fd = listen_open(s->name, o->bind, &s->port);
 	if (s->listen_fd < 0)
+		goto out;
+	s->watchdog = watchdog_create();
+	if (s->watchdog == NULL)
 		goto out;
 	if (o->workers > 0) {
 		s->workers = workers_start(o->workers, o->queue, work, s);

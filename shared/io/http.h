@@ -2,6 +2,8 @@
  *
  * A request is read on an event loop. When it is whole (headers and body), <on_request> is called on the loop; it
  * either answers at once or hands the exchange to a worker with http_defer(). The connection is suspended meanwhile.
+ * A request whose body is too large comes to <on_request> as soon as that is known; its answer waits for the end of the body
+ * and keeps the connection, or, when the end does not come in time, is sent then and closes it.
  * The server itself refuses with 400 and closes: Content-Length together with Transfer-Encoding, several
  * Content-Length, missing (HTTP/1.1) or several Host, NUL (raw or %00) in the path, a path that does not start with '/'.
  */
@@ -26,7 +28,7 @@ struct http_options {
 	unsigned io_threads;
 	unsigned workers;       /* 0: everything is answered on the loop */
 	size_t queue;           /* requests waiting for a worker; beyond it http_defer() fails with ERR_BUSY */
-	size_t body_limit;      /* bytes kept; a longer body is read, thrown away (up to 1 MiB, 5 s) and marked too large */
+	size_t body_limit;      /* bytes kept; of a longer body the rest is read and thrown away (up to 1 MiB, 5 s) before the answer */
 	unsigned connections;   /* most open connections; further ones are refused */
 	unsigned idle_timeout_s;
 	/* On an event loop. Must answer (http_reply) or http_defer(); must not block. */
@@ -60,7 +62,7 @@ struct slice http_header(const struct http_exchange *x, const char *name); /* fi
 struct slice http_body(const struct http_exchange *x);
 bool http_body_too_large(const struct http_exchange *x);
 struct slice http_peer(const struct http_exchange *x);      /* numeric address */
-int64_t http_received_us(const struct http_exchange *x);    /* monotonic: when the request was whole */
+int64_t http_received_us(const struct http_exchange *x);    /* monotonic: when it was whole, or known to be too large */
 struct arena *http_arena(struct http_exchange *x);          /* of this exchange */
 void http_set_user(struct http_exchange *x, void *user);    /* the caller's own state, e.g. in the arena */
 void *http_user(const struct http_exchange *x);

@@ -140,17 +140,3 @@ void http_problem(struct buf *out, int status, const char *title, const char *de
 	jsonw_string(&w, slice_str(detail));
 	jsonw_object_end(&w);
 }
-
-void http_refusal_raw(struct buf *out, int status, const char *title, const char *detail)
-{
-	struct buf body;
-
-	buf_init(&body, 0);
-	http_problem(&body, status, title, detail);
-	buf_printf(out,
-		   "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\n"
-		   "Content-Length: %zu\r\nConnection: close\r\n\r\n",
-		   status, title, body.len);
-	buf_add_slice(out, buf_slice(&body));
-	buf_free(&body);
-}

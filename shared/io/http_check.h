@@ -10,8 +10,9 @@
 #include "shared/base/buf.h"
 #include "shared/base/slice.h"
 
-/* The rest of a body that is too large is read and thrown away up to here. */
+/* The rest of a body that is too large is read and thrown away up to here, and for so long. */
 #define HTTP_DISCARD_BYTES (1u << 20)
+#define HTTP_DISCARD_US (5 * 1000000)
 
 /* What decides where a request ends; filled by one http_framing_header() per header line. */
 struct http_framing {
@@ -40,8 +41,5 @@ void http_split_target(struct slice target, struct slice *path, struct slice *qu
 
 /* Whether <value> may stand in a header field: no control character but tab, DEL neither. */
 bool http_field_value_ok(struct slice value);
-
-/* A whole answer with http_problem() as its body that closes the connection, appended to <out>. */
-void http_refusal_raw(struct buf *out, int status, const char *title, const char *detail);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "shared/base/clock.h"
 #include "shared/io/http_check.h"
@@ -13,7 +14,6 @@
 #define ARENA_FIRST_BYTES 2048
 #define ARENA_LIMIT_BYTES (128u << 20)
 #define BODY_KEPT_BYTES 4096 /* a body buffer up to this size stays with an idle connection */
-#define DISCARD_US (5 * 1000000)
 
 struct http_exchange *exchange_create(struct http_server *s, size_t body_limit, const atomic_bool *closing)
 {
@@ -54,16 +54,42 @@ void exchange_reset(struct http_exchange *x)
 
 bool exchange_take_body(struct http_exchange *x, const char *data, size_t len)
 {
+	if (len > x->body_limit - x->body_bytes)
+		return false;
 	x->body_bytes += len;
-	if (!x->too_large && x->body_bytes > x->body_limit) {
-		x->too_large = true;
-		x->too_large_us = clock_mono_us();
-	}
-	if (!x->too_large) {
-		buf_add(&x->body, data, len);
-		return buf_ok(&x->body);
-	}
-	return x->body_bytes <= HTTP_DISCARD_BYTES && clock_mono_us() - x->too_large_us <= DISCARD_US;
+	buf_add(&x->body, data, len);
+	return buf_ok(&x->body);
+}
+
+void exchange_begin_rest(struct http_exchange *x, struct watchdog *w)
+{
+	assert(x->state == X_ANSWERED);
+	x->state = X_REST;
+	watchdog_arm(w, &x->watch, x->fd, SHUT_RD, x->received_us + HTTP_DISCARD_US);
+}
+
+void exchange_end_rest(struct http_exchange *x, struct watchdog *w)
+{
+	assert(x->state == X_REST);
+	(void)watchdog_disarm(w, &x->watch);
+	x->state = X_ANSWERED;
+	x->received_us = clock_mono_us(); /* how long the client took is not how long we did */
+}
+
+void exchange_send_raw(struct http_exchange *x, const char *reason)
+{
+	struct buf all;
+
+	buf_init(&all, 0);
+	buf_printf(&all, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %zu\r\n", x->status, reason, x->len);
+	for (const struct reply_header *h = x->headers; h != NULL; h = h->next)
+		if (strcmp(h->name, "Connection") != 0)
+			buf_printf(&all, "%s: %.*s\r\n", h->name, SLICE_ARG(h->value));
+	buf_add_str(&all, "\r\n");
+	buf_add(&all, x->bytes, http_reply_bytes(x));
+	if (buf_ok(&all) && send(x->fd, all.ptr, all.len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)all.len)
+		x->state = X_SENDING;
+	buf_free(&all);
 }
 
 void exchange_refuse(struct http_exchange *x, const char *detail)

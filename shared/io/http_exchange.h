@@ -10,6 +10,7 @@
 
 #include "shared/io/http.h"
 #include "shared/io/listen.h"
+#include "shared/io/watchdog.h"
 
 enum exchange_state {
 	X_IDLE,     /* between two requests of a connection */
@@ -17,6 +18,7 @@ enum exchange_state {
 	X_BODY,     /* headers judged, the body is being read */
 	X_PENDING,  /* whole; on_request or a worker has it */
 	X_ANSWERED, /* http_reply() was called */
+	X_REST,     /* answered, while the rest of a body that is too large is still thrown away */
 	X_SENDING,  /* the library has the answer */
 	X_DROPPED,  /* there will be no answer; the connection is closed */
 };
@@ -41,12 +43,14 @@ struct http_exchange {
 	enum exchange_state state;
 	bool handed;            /* suspended: only the loop looks at this */
 	bool counted;           /* on_request saw it */
+	bool active;            /* the server waits for it when it is stopped */
+	bool rest;              /* answered before its body was read: what is left of it is thrown away first */
 	bool early;             /* answered before its body was read: the connection cannot be kept */
 	const char *raw_target; /* in the library's memory: only for its address */
 	struct slice method, path, query;
 	uint64_t body_bytes; /* received, kept or not */
 	bool too_large;
-	int64_t too_large_us; /* monotonic, since when it is thrown away */
+	struct watch watch; /* armed in X_REST */
 	int64_t received_us;
 	void *user;
 
@@ -62,8 +66,14 @@ void exchange_free(struct http_exchange **x);
 /* Makes it ready for the next request. */
 void exchange_reset(struct http_exchange *x);
 
-/* A piece of the body arrived. False: it is endless or too slow, read no more. */
+/* A piece of the body arrived. False: with it the body is too large (or there is no memory for it); it was not taken. */
 bool exchange_take_body(struct http_exchange *x, const char *data, size_t len);
+/* X_ANSWERED to X_REST, and back: between the two <w> shuts the socket's reading side HTTP_DISCARD_US after the judgement. */
+void exchange_begin_rest(struct http_exchange *x, struct watchdog *w);
+void exchange_end_rest(struct http_exchange *x, struct watchdog *w);
+/* Writes the prepared answer to the socket, past the library, as one that closes the connection; <reason> belongs to its
+ * status. X_SENDING when it could be written at once. */
+void exchange_send_raw(struct http_exchange *x, const char *reason);
 /* Fills in the answer to a request that the server refuses itself. */
 void exchange_refuse(struct http_exchange *x, const char *detail);
 

@@ -1,6 +1,8 @@
 """What all three services share on the wire: framing, order of checks, tokens, bodies, keep-alive."""
 
+import contextlib
 import re
+import time
 
 import pytest
 
@@ -158,6 +160,54 @@ def test_too_large_is_answered_even_when_announced_only(shop):
         wire.send(b'{"item_id":"50"}')
         assert wire.reply().status == 201
     assert_empty(shop.delete("alarm_svc", json={"item_id": "50"}), 200)
+
+
+STALLED = {
+    "announced": [("Content-Length", str(LIMIT + 1))],
+    "announced and begun": [("Content-Length", "1048576"), ("X-Begun", "x" * 10)],
+    "chunked": [("Transfer-Encoding", "chunked")],
+}
+JUDGED = [("PUT", "/a/b", None, 404), ("PUT", "/", None, 405), ("POST", "/", None, 401), ("POST", "/", "nobody", 401),
+          ("POST", "/", SAMPLE_TOKEN, 413)]
+
+
+def _stall(wire, method, path, token, headers):
+    """Sends too large a body but for its end."""
+    wire.send(message(method, path, token, headers))
+    if headers[0][0] == "Transfer-Encoding":
+        wire.send(chunked(PADDED + b" ")[:-5])
+    elif len(headers) > 1:
+        wire.send(b" " * 10)
+
+
+def test_a_client_that_stalls_gets_its_answer(shop):
+    """413, and what is checked before it, reach a client that does not send the rest, after 5 s; then it is closed."""
+    cases = [(headers, judged) for headers in STALLED.values() for judged in JUDGED]
+    with contextlib.ExitStack() as stack:
+        began = time.monotonic()
+        wires = [stack.enter_context(Wire(shop.port("alarm_svc"))) for _ in cases]
+        for wire, (headers, (method, path, token, _)) in zip(wires, cases):
+            _stall(wire, method, path, token, headers)
+        replies = [wire.reply() for wire in wires]
+        took = time.monotonic() - began
+        assert [reply and reply.status for reply in replies] == [status for _, (_, _, _, status) in cases]
+        assert {(reply.headers["connection"], reply.headers["content-type"]) for reply in replies} == {("close", "application/problem+json")}
+        assert all(wire.closed() for wire in wires)
+        assert 4.5 <= took <= 7.5
+
+
+def test_endless_chunks_are_judged(shop):
+    """A chunked body without end is cut off behind a megabyte, with the answer that the request would get otherwise."""
+    chunk = chunked(b"x" * 65536, 65536)[:-5]
+    for method, path, token, status in JUDGED:
+        with Wire(shop.port("alarm_svc")) as wire:
+            wire.send(message(method, path, token, [("Transfer-Encoding", "chunked")]))
+            for _ in range(15):
+                wire.send(chunk)
+            wire.send(chunk + b"1\r\nx")  # a byte over the megabyte, which is read: so no reset overtakes the answer
+            reply = wire.reply()
+            assert reply and reply.status == status
+            assert wire.closed()
 
 
 @each_service

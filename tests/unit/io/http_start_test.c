@@ -144,7 +144,9 @@ static void server_does_not_start(void **state)
 
 	(void)state;
 	assert_null(http_start(&o)); /* the library fails */
-	threads_left = 1;
+	threads_left = 0;
+	assert_null(http_start(&o)); /* the watchdog fails */
+	threads_left = 2;
 	assert_null(http_start(&o)); /* a worker fails */
 	threads_left = 100;
 	sockets_fail = true;

@@ -340,62 +340,6 @@ static void announced_too_much_is_answered_at_once(void **state)
 	stop(a);
 }
 
-static void endless_chunks_are_cut(void **state)
-{
-	struct app *a = start_with(NULL);
-	char chunk[8 + 4096 + 2];
-	struct client_answer ans;
-	size_t sent = 0;
-	struct client c;
-
-	(void)state;
-	memset(chunk, 'x', sizeof(chunk));
-	memcpy(chunk, "001000\r\n", 8);
-	memcpy(chunk + 8 + 4096, "\r\n", 2);
-	client_open(&c, a->port);
-	client_printf(&c, "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
-	while (sent < 64u << 20 && client_try_send(&c, chunk, sizeof(chunk)))
-		sent += sizeof(chunk);
-	assert_true(sent < 64u << 20);
-	if (client_try_read(&c, false, &ans)) { /* a reset may have overtaken it */
-		assert_int_equal(ans.status, 413);
-		client_answer_free(&ans);
-	}
-	assert_true(client_closed(&c));
-	assert_int_equal(atomic_load(&a->requests), 0);
-	client_close(&c);
-	stop(a);
-}
-
-static void discarding_has_an_end(void **state)
-{
-	atomic_bool closing = false;
-	struct http_exchange *x = exchange_create(NULL, 10, &closing);
-
-	(void)state;
-	assert_true(exchange_take_body(x, "0123456789", 10));
-	assert_false(http_body_too_large(x));
-	assert_int_equal(http_body(x).len, 10);
-	assert_true(exchange_take_body(x, "0", 1));
-	assert_true(http_body_too_large(x));
-	assert_int_equal(http_body(x).len, 0);
-	assert_true(exchange_take_body(x, "0", 1));
-	x->too_large_us -= 4900000;
-	assert_true(exchange_take_body(x, "0", 1));
-	x->too_large_us -= 200000;
-	assert_false(exchange_take_body(x, "0", 1));
-	exchange_reset(x);
-	assert_false(http_body_too_large(x));
-	x->too_large = true;
-	x->too_large_us = clock_mono_us();
-	x->body_bytes = HTTP_DISCARD_BYTES - 1;
-	assert_true(exchange_take_body(x, "0", 1));
-	assert_false(exchange_take_body(x, "0", 1));
-	exchange_free(&x);
-	assert_null(x);
-	exchange_free(&x);
-}
-
 static void answer_without_memory(void **state)
 {
 	atomic_bool closing = true;
@@ -453,8 +397,6 @@ int main(void)
 		cmocka_unit_test(body_limit),
 		cmocka_unit_test(large_body_is_read_away),
 		cmocka_unit_test(announced_too_much_is_answered_at_once),
-		cmocka_unit_test(endless_chunks_are_cut),
-		cmocka_unit_test(discarding_has_an_end),
 		cmocka_unit_test(answer_without_memory),
 		cmocka_unit_test(expect_continue),
 	};
