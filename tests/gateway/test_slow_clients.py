@@ -19,9 +19,9 @@ defaults
 	log global
 	option httplog
 	timeout connect 5s
-	timeout server 60s
-	timeout client 60s
-	timeout http-request 60s
+	timeout server 600s
+	timeout client 600s
+	timeout http-request 600s
 	timeout http-keep-alive 60s
 frontend fe
 	bind "fd@${fe}"

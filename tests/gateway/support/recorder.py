@@ -113,15 +113,12 @@ class Origin:
     def mark(self):
         """Where the recordings stand, for since()."""
         with self.changed:
-            return [(connection, len(connection.data)) for connection in self.connections if not connection.ended]
+            return {connection: len(connection.data) for connection in self.connections}
 
     def since(self, mark):
         """(connection, bytes) for each connection that got bytes after <mark>, in the order in which they were made."""
-        begins = dict(mark)
         with self.changed:
-            old = {connection for connection, _ in mark}
-            found = [(connection, connection.data[begins.get(connection, 0):]) for connection in self.connections
-                     if connection in old or not connection.ended or connection.data]
+            found = [(connection, connection.data[mark.get(connection, 0):]) for connection in self.connections]
             return [(connection, data) for connection, data in found if data]
 
     def forget(self):
