@@ -18,12 +18,13 @@
 #define TAIL_IDLE_MS 2000    /* without a record for this long the broker is away */
 #define RESTART_SLACK_S 2    /* Uptime is in whole seconds */
 
-/* What the end of a partition told. */
+/* What the end of a partition told; behind <high>, its high watermark, nothing is asked for. */
 struct tail {
 	uint64_t version;                  /* highest seen */
 	char log[CLOCK_UUID_LEN + 1];      /* of the newest mark; "" none */
 	char term[CLOCK_UUID_LEN + 1];     /* likewise */
 	int64_t high;
+	bool whole;                        /* everything was read, down to the low watermark */
 };
 
 static void take_mark(struct tail *t, struct slice value)
@@ -56,27 +57,35 @@ static void take_record(struct tail *t, const struct broker_record *rec)
 		take_mark(t, ev.value);
 }
 
-/* Reads partition <p> from <from> to its end. */
-static enum err read_tail(struct relay *r, struct broker_consumer *c, int32_t p, int64_t from, struct tail *t)
+/* Whether partition <p>, which was read up to <next>, is done with; then it is read no more. */
+static bool note_end(int64_t *from, int32_t p, const struct tail *t, int64_t next)
 {
-	int64_t offsets[TOPIC_PARTITIONS_MAX];
-	int64_t heard_us = clock_mono_us();
-	enum err e;
+	if (next < t->high || from[p] == BROKER_NO_OFFSET)
+		return false;
+	from[p] = BROKER_NO_OFFSET;
+	return true;
+}
 
-	for (int32_t i = 0; i < r->topic->partitions; i++)
-		offsets[i] = i == p ? from : BROKER_NO_OFFSET;
-	e = broker_consumer_assign(c, offsets, r->topic->partitions);
-	while (e == ERR_OK) {
+/* Reads the <left> partitions that have a place in <from> to their high watermarks, all at once: each costs the broker's wait for
+ * news if it is read alone. */
+static enum err read_to_ends(struct relay *r, struct broker_consumer *c, int64_t *from, int32_t left, struct tail *tails)
+{
+	int64_t heard_us = clock_mono_us();
+	enum err e = broker_consumer_assign(c, from, r->topic->partitions);
+
+	while (e == ERR_OK && left > 0) {
 		struct broker_record rec;
 
 		switch (broker_consumer_next(c, 100, &rec)) {
 		case BROKER_RECORD:
 			heard_us = clock_mono_us();
-			take_record(t, &rec);
+			take_record(&tails[rec.partition], &rec);
+			left -= note_end(from, rec.partition, &tails[rec.partition], rec.offset + 1);
 			broker_consumer_release(c);
 			break;
 		case BROKER_END:
-			return ERR_OK;
+			left -= note_end(from, rec.partition, &tails[rec.partition], INT64_MAX);
+			break;
 		case BROKER_NOTHING:
 			if (clock_mono_us() - heard_us > TAIL_IDLE_MS * 1000)
 				e = ERR_UNAVAILABLE;
@@ -95,21 +104,29 @@ static enum err read_tail(struct relay *r, struct broker_consumer *c, int32_t p,
 	return e;
 }
 
-/* Looks back until the newest mark is among what was read: everything behind it was read too. */
-static enum err look_back(struct relay *r, struct broker_consumer *c, int32_t p, int64_t low, int64_t high, struct tail *t)
+/* Looks back until the newest mark of each partition is among what was read: everything behind it was read too. */
+static enum err look_back(struct relay *r, struct broker_consumer *c, const int64_t *low, struct tail *tails)
 {
-	int64_t span = TAIL_FIRST;
+	int64_t from[TOPIC_PARTITIONS_MAX], span = TAIL_FIRST;
+	int32_t left;
 	enum err e = ERR_OK;
 
-	t->high = high;
-	while (e == ERR_OK && high > low && t->log[0] == '\0') {
-		int64_t from = high - span > low ? high - span : low;
+	do {
+		left = 0;
+		for (int32_t p = 0; p < r->topic->partitions; p++) {
+			struct tail *t = &tails[p];
 
-		e = read_tail(r, c, p, from, t);
-		if (from == low)
-			break;
+			from[p] = BROKER_NO_OFFSET;
+			if (t->whole || t->log[0] != '\0' || t->high <= low[p])
+				continue;
+			from[p] = t->high - span > low[p] ? t->high - span : low[p];
+			t->whole = from[p] == low[p];
+			left++;
+		}
+		if (left > 0)
+			e = read_to_ends(r, c, from, left, tails);
 		span *= 10;
-	}
+	} while (e == ERR_OK && left > 0);
 	return e;
 }
 
@@ -131,7 +148,9 @@ static enum err read_tails(struct relay *r, struct tail *tails)
 		return ERR_UNAVAILABLE;
 	e = broker_consumer_watermarks(c, r->topic->partitions, low, high, TOPIC_TIMEOUT_MS);
 	for (int32_t p = 0; e == ERR_OK && p < r->topic->partitions; p++)
-		e = look_back(r, c, p, low[p], high[p], &tails[p]);
+		tails[p].high = high[p];
+	if (e == ERR_OK)
+		e = look_back(r, c, low, tails);
 	broker_consumer_free(&c);
 	return e;
 }

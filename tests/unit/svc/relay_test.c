@@ -89,6 +89,40 @@ static void test_gap_below_a_jump(void **state)
 	assert_settles(f);
 }
 
+static void on_report(void *ctx, void *tag, enum err e, int32_t partition, int64_t offset)
+{
+	(void)ctx, (void)tag, (void)partition, (void)offset;
+	assert_int_equal(e, ERR_OK);
+}
+
+/* The newest mark lies far back, and behind it the highest version: both are found, and new versions are above it. */
+static void test_a_long_tail_is_read_back_to_its_mark(void **state)
+{
+	struct fixture *f = *state;
+	struct domain *d = &f->d;
+	const uint64_t high = (uint64_t)clock_wall_us() + UINT64_C(3600000000); /* an hour ahead of the time */
+	struct broker_producer *p;
+
+	assert_int_equal(topic_ensure(d->brokers, &d->topic, 5000), ERR_OK);
+	domain_marks(d, "01890000-0000-7000-8000-00000000000a");
+	domain_produce(d, 1, "1:1", NULL, "deleted", high);
+	p = broker_producer_create(d->brokers, on_report, NULL);
+	for (uint64_t i = 0; i < 2500; i++) {
+		const struct event ev = { .key = SLICE("1:2"), .version = i + 1, .domain = "thing", .type = SLICE("deleted") };
+		struct broker_record r;
+
+		assert_int_equal(event_encode(&ev, 1, d->arena, &r), ERR_OK);
+		assert_int_equal(broker_produce(p, d->name, &r, NULL), ERR_OK);
+	}
+	while (broker_producer_pending(p) > 0)
+		broker_producer_poll(p, 100);
+	broker_producer_free(&p);
+	start_and_settle(f);
+	domain_sql(d, "INSERT INTO thing VALUES (1, 1, 'a')");
+	assert_settles(f);
+	assert_true(last_of(f, "1:1").version > high);
+}
+
 static void test_late_row_goes_out_as_it_is(void **state)
 {
 	struct fixture *f = *state;
@@ -317,6 +351,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_first_start, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gap_is_found_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gap_below_a_jump, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_long_tail_is_read_back_to_its_mark, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_late_row_goes_out_as_it_is, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_late_row_behind_a_newer_one_is_rewritten, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_end_is_not_in_front_of_a_late_row, setup, teardown),
