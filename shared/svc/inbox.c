@@ -1,7 +1,8 @@
 /* inbox.c - from a topic into own MySQL: collect a batch, store it with its position, go on.
  *
- * A round: have a consumer and positions; collect records until there are INBOX_BATCH_MAX, or none waits, or something
- * else happens (end of the log, position out of range, a newer log); store what was collected; then see to that something.
+ * One instance of all does it (leader.h). A round: lead; have a consumer and positions; collect records until there are
+ * INBOX_BATCH_MAX, or none waits, or something else happens (end of the log, position out of range, a newer log); store what was
+ * collected; then see to that something.
  * Records keep their memory until their batch is stored.
  */
 #include "shared/svc/inbox.h"
@@ -16,6 +17,7 @@
 #include "shared/base/log.h"
 #include "shared/io/broker.h"
 #include "shared/svc/halt.h"
+#include "shared/svc/leader.h"
 #include "shared/svc/service.h"
 
 #define ARENA_BYTES 65536
@@ -23,7 +25,7 @@
 #define WAIT_MS 200
 #define IDLE_US 1000000
 #define BACKOFF_MAX_MS 1000
-#define STAND_BACK_MS 1000
+#define MOVED_MS 100
 #define SQL_MS 500
 #define STORE_MS 3000
 #define WATERMARK_MS 1000
@@ -47,6 +49,8 @@ struct inbox {
 	pthread_t thread;
 
 	/* The thread's own. */
+	struct sql_conn *session;          /* NULL: we do not lead */
+	int64_t session_used_us;
 	struct broker_consumer *consumer;
 	bool placed;                       /* positions are read, and the consumer was assigned */
 	struct place places[TOPIC_PARTITIONS_MAX];
@@ -56,7 +60,7 @@ struct inbox {
 	int64_t called_us;                 /* when committed() was last called */
 	int64_t warned_us;
 	struct counter *applied, *corrupt, *moved, *restarted;
-	struct gauge *position[TOPIC_PARTITIONS_MAX];
+	struct gauge *leader, *position[TOPIC_PARTITIONS_MAX];
 };
 
 bool inbox_log_is_newer(const char *known, struct slice seen)
@@ -310,12 +314,46 @@ static enum collected collect(struct inbox *in, struct jump *jump)
 	return how;
 }
 
+/* ---- who does it ---- */
+
+static void resign(struct inbox *in)
+{
+	gauge_set(in->leader, 0);
+	if (in->session != NULL)
+		sql_close(&in->session);
+	broker_consumer_free(&in->consumer); /* it would go on reading */
+}
+
+/* Waits, a second at a time, until nobody else leads, or until stopping. */
+static enum err become_leader(struct inbox *in)
+{
+	enum err e = leader_open(service_sql(in->service), &in->session);
+
+	if (e != ERR_OK)
+		return e;
+	do {
+		arena_reset(in->arena);
+		e = leader_ask(in->session, "SELECT GET_LOCK(CONCAT('moa.inbox.', DATABASE()), 1)", in->arena);
+	} while (e == ERR_NOT_LEADER && !halt_asked(&in->halt));
+	if (e != ERR_OK)
+		return e;
+	in->session_used_us = clock_mono_us();
+	in->called_us = 0; /* what the other left is looked at now */
+	gauge_set(in->leader, 1);
+	log_info("inbox.leader", "topic=%s", in->spec->topic->name);
+	return ERR_OK;
+}
+
 /* ---- the thread ---- */
 
 static enum err make_ready(struct inbox *in)
 {
-	enum err e;
+	enum err e = in->session != NULL ? leader_keep(in->session, &in->session_used_us) : become_leader(in);
 
+	if (e != ERR_OK) {
+		resign(in);
+		return e;
+	}
 	if (in->consumer == NULL) {
 		in->placed = false;
 		in->consumer = broker_consumer_create(service_config(in->service)->kafka_brokers, in->spec->topic->name);
@@ -369,7 +407,8 @@ static enum err round_of_work(struct inbox *in)
 	if (e == ERR_MOVED) {
 		counter_add(in->moved, 1);
 		forget_batch(in);
-		(void)halt_pause(&in->halt, STAND_BACK_MS);
+		in->session_used_us = 0; /* do we lead still? */
+		(void)halt_pause(&in->halt, MOVED_MS);
 		return ERR_OK;
 	}
 	if (e != ERR_OK)
@@ -385,10 +424,9 @@ static void *inbox_run(void *arg)
 	unsigned attempt = 0;
 	enum err e;
 
-	call_committed(in);
 	while (!halt_asked(&in->halt)) {
 		e = round_of_work(in);
-		if (clock_mono_us() - in->called_us >= IDLE_US) {
+		if (in->session != NULL && in->count == 0 && clock_mono_us() - in->called_us >= IDLE_US) {
 			arena_reset(in->arena);
 			call_committed(in);
 		}
@@ -403,7 +441,7 @@ static void *inbox_run(void *arg)
 			broker_consumer_free(&in->consumer);
 		(void)halt_back_off(&in->halt, &attempt, BACKOFF_MAX_MS);
 	}
-	broker_consumer_free(&in->consumer);
+	resign(in);
 	return NULL;
 }
 
@@ -415,6 +453,7 @@ static void make_metrics(struct inbox *in)
 	in->applied = metrics_counter(m, "moa_inbox_events_total", "Events read from the topic and stored or left out.", NULL);
 	in->corrupt = metrics_counter(m, "moa_inbox_corrupt_total", "Events that did not decode and were skipped.", NULL);
 	in->moved = metrics_counter(m, "moa_inbox_moved_total", "Batches that another instance had stored already.", NULL);
+	in->leader = metrics_gauge(m, "moa_inbox_leader", "1 while this instance is the one that stores.", NULL);
 	in->restarted = metrics_counter(m, "moa_inbox_restarts_total", "Partitions read again from their first record.", NULL);
 	for (int32_t p = 0; p < in->spec->topic->partitions; p++) {
 		snprintf(label, sizeof(label), "partition=\"%d\"", (int)p);

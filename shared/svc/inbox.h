@@ -1,9 +1,10 @@
 /* inbox.h - stores the events of a topic in own MySQL exactly once: rows and position change in one transaction.
  *
  * Positions are in a table (partition_id, log_uuid, next_offset). While own MySQL is away nothing is read: events wait in
- * Kafka. Several instances may run: a transaction that does not find the position it expects changes nothing, and its
- * instance stands back for a second and goes on from what is stored. A record that carries the UUID of a newer log makes the
- * partition start over from its first record; so events must be such that storing one again does nothing.
+ * Kafka. Several instances may run: the one that holds a lock of own MySQL works (leader.h), and another takes over when that one
+ * dies or freezes. Right it would be without: a transaction that does not find the position it expects changes nothing, and its
+ * instance goes on from what is stored. A record that carries the UUID of a newer log makes the partition start over from its
+ * first record; so events must be such that storing one again does nothing.
  */
 #ifndef MOA_SVC_INBOX_H
 #define MOA_SVC_INBOX_H
@@ -27,7 +28,7 @@ struct inbox_spec {
 	/* Inside the transaction, which is run again after ERR_CONFLICT. <a> lives until after committed(). Any error undoes the
 	 * batch, and it is tried again until it succeeds: an event that can never be stored must be left out, not refused. */
 	enum err (*apply)(struct sql_conn *c, void *ctx, struct arena *a, const struct event *events, size_t count);
-	/* After the commit (may be NULL), and once at start and whenever idle for a second with count 0. */
+	/* After the commit (may be NULL), and when it begins to lead and whenever idle for a second with count 0. */
 	void (*committed)(void *ctx, struct arena *a, const struct event *events, size_t count);
 };
 

@@ -11,9 +11,9 @@
 
 #include "shared/base/cond.h"
 #include "shared/base/log.h"
+#include "shared/svc/leader.h"
 #include "shared/svc/relay_steps.h"
 
-#define SESSION_STATEMENT_MS 1500
 #define BACKOFF_MAX_MS 1000
 #define REWRITE_DEADLINE_US 2000000
 #define CLOSE_SESSION_MS 3000
@@ -34,17 +34,7 @@ void relay_wait(struct relay *r, int ms)
 
 enum err relay_keep_session(struct relay *r)
 {
-	struct sql_rows rows;
-	struct arena *a;
-	enum err e;
-
-	if (clock_mono_us() - r->session_used_us < 1000000)
-		return ERR_OK;
-	a = arena_create(512, 4096);
-	e = sql_run(r->session, "SELECT 1", NULL, 0, a, &rows);
-	arena_free(&a);
-	r->session_used_us = clock_mono_us();
-	return e == ERR_OK ? ERR_OK : ERR_NOT_LEADER;
+	return leader_keep(r->session, &r->session_used_us);
 }
 
 enum err relay_want_snapshot(struct relay *r, const char *reason)
@@ -66,33 +56,17 @@ enum err relay_want_snapshot(struct relay *r, const char *reason)
 
 /* ---- follower ---- */
 
-static enum err open_session(struct relay *r)
-{
-	enum err e = sql_open(r->db, &r->session);
-
-	if (e != ERR_OK)
-		return e;
-	sql_set_statement_ms(r->session, SESSION_STATEMENT_MS);
-	/* A frozen holder is cut off by the server after this long, and the lock is free. */
-	return sql_run_text(r->session, SLICE_LIT("SET SESSION wait_timeout = 3"), NULL, NULL);
-}
-
 /* Asks for the lock, at most a second at a time. The name bears the schema: locks are the server's. */
 static enum err get_lock(struct relay *r)
 {
-	while (!atomic_load(&r->stop)) {
-		struct sql_rows rows;
-		enum err e;
+	enum err e = ERR_NOT_LEADER;
 
+	while (e == ERR_NOT_LEADER && !atomic_load(&r->stop)) {
 		arena_reset(r->arena);
-		e = sql_run(r->session, "SELECT GET_LOCK(CONCAT('moa.relay.', DATABASE()), 1)", NULL, 0, r->arena, &rows);
-		if (e != ERR_OK)
-			return e;
-		r->session_used_us = clock_mono_us();
-		if (rows.count == 1 && slice_eq(sql_cell(&rows, 0, 0), SLICE_LIT("1")))
-			return ERR_OK;
+		e = leader_ask(r->session, "SELECT GET_LOCK(CONCAT('moa.relay.', DATABASE()), 1)", r->arena);
 	}
-	return ERR_NOT_LEADER;
+	r->session_used_us = clock_mono_us();
+	return e;
 }
 
 /* The lock is ours: begins the term, trying again while Kafka is away and the session lives. */
@@ -210,7 +184,7 @@ static void *relay_main(void *arg)
 	struct relay *r = arg;
 
 	while (!atomic_load(&r->stop)) {
-		enum err e = open_session(r);
+		enum err e = leader_open(r->db, &r->session);
 
 		if (e == ERR_OK)
 			e = get_lock(r);
@@ -322,6 +296,11 @@ void relay_free(struct relay **rp)
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 	*rp = NULL;
+}
+
+bool relay_is_leader(const struct relay *r)
+{
+	return gauge_get(r->leader) != 0;
 }
 
 void relay_wake(struct relay *r)

@@ -6,6 +6,7 @@
 #ifndef MOA_SVC_RELAY_H
 #define MOA_SVC_RELAY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "shared/base/buf.h"
 #include "shared/base/err.h"
@@ -49,6 +50,8 @@ void relay_start(struct relay *r);
 /* Publishes what is committed (bounded to <drain_ms>), gives the lock back, ends the threads. */
 void relay_stop(struct relay *r, int drain_ms);
 void relay_free(struct relay **r);
+/* Whether this instance is the relay. Any thread. */
+bool relay_is_leader(const struct relay *r);
 /* A write was committed in this process: look now. Any thread. */
 void relay_wake(struct relay *r);
 /* A full snapshot round now (audit, repair). Any thread. */

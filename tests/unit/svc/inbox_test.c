@@ -13,6 +13,7 @@
 
 #include "shared/io/broker.h"
 #include "shared/svc/inbox.h"
+#include "shared/svc/leader.h"
 #include "shared/svc/service.h"
 #include "tests/unit/support/domain.h"
 #include "tests/unit/support/servers.h"
@@ -465,6 +466,40 @@ static void a_commit_without_answer(void **state)
 	assert_int_equal(position(0), 3);
 }
 
+static bool leads(void)
+{
+	struct buf out;
+	bool yes;
+
+	buf_init(&out, 0);
+	metrics_print(service.metrics, &out);
+	buf_add_char(&out, '\0');
+	yes = strstr(out.ptr, "\nmoa_inbox_leader 1\n") != NULL;
+	assert_true(yes || strstr(out.ptr, "\nmoa_inbox_leader 0\n") != NULL);
+	buf_free(&out);
+	return yes;
+}
+
+/* While another instance leads nothing is read; when its session ends, all that it left is stored. */
+static void stands_by_while_another_leads(void **state)
+{
+	struct sql_conn *theirs;
+
+	(void)state;
+	assert_int_equal(leader_open(service.sql, &theirs), ERR_OK);
+	assert_int_equal(leader_ask(theirs, "SELECT GET_LOCK(CONCAT('moa.inbox.', DATABASE()), 1)", arena), ERR_OK);
+	put(0, "a", LOG_1);
+	start();
+	/* A second of its waiting, and longer than it would take to store. */
+	assert_int_equal(number("SELECT SLEEP(1.5)"), 0);
+	assert_int_equal(get(&kafka.made), 0);
+	assert_int_equal(get(&seen.idle), 0);
+	assert_false(leads());
+	sql_close(&theirs);
+	stored(1);
+	assert_true(leads());
+}
+
 /* Another instance has stored the batch: ours changes nothing and goes on from there. */
 static void another_instance_was_first(void **state)
 {
@@ -624,6 +659,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tries_again_after_any_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(waits_for_the_database, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_commit_without_answer, setup, teardown),
+		cmocka_unit_test_setup_teardown(stands_by_while_another_leads, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_instance_was_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_position_that_was_removed, setup, teardown),
 		cmocka_unit_test_setup_teardown(out_of_range, setup, teardown),
