@@ -11,6 +11,7 @@
 
 #define COLLECT_MAX 2048       /* records taken before they are sent: bounds the memory they hold */
 #define IDLE_MS 100
+#define LOOK_MS 100            /* how often a standby looks */
 #define BACKOFF_MAX_MS 1000
 #define WATERMARK_TIMEOUT_MS 1000
 #define REDIS_FULL_MS 500
@@ -32,6 +33,38 @@ static void back_off(struct projection *p)
 }
 
 /* ---- role ---- */
+
+static void replace_consumer(struct projection *p, bool make)
+{
+	pthread_mutex_lock(&p->consumer_lock);
+	if (p->consumer != NULL)
+		broker_consumer_free(&p->consumer);
+	if (make)
+		p->consumer = broker_consumer_create(p->o.brokers, p->spec->topic->name);
+	pthread_mutex_unlock(&p->consumer_lock);
+}
+
+/* A standby has a consumer that reads nothing: it is connected when its turn comes, and knows until then whether Kafka is there. */
+static void rest_consumer(struct projection *p)
+{
+	struct broker_record r;
+
+	if (p->consumer == NULL)
+		replace_consumer(p, true);
+	if (p->consumer == NULL)
+		return;
+	switch (broker_consumer_next(p->consumer, 0, &r)) { /* nothing but what the library has to tell */
+	case BROKER_GONE:
+	case BROKER_FAILED:
+		replace_consumer(p, false);
+		break;
+	case BROKER_NOTHING:
+	case BROKER_RECORD:
+	case BROKER_END:
+	case BROKER_OUT_OF_RANGE:
+		break;
+	}
+}
 
 static enum err read_positions(struct projection *p, struct view_position *out)
 {
@@ -75,22 +108,13 @@ static bool stand_by(struct projection *p, struct view_position *at)
 		}
 		if (may_take_over(p, &at[0], &seen_beat, &since_us))
 			return true;
-		pause_ms(p, PROJECTION_BEAT_US / 1000);
+		rest_consumer(p);
+		pause_ms(p, LOOK_MS);
 	}
 	return false;
 }
 
 /* ---- becoming active ---- */
-
-static void replace_consumer(struct projection *p, bool make)
-{
-	pthread_mutex_lock(&p->consumer_lock);
-	if (p->consumer != NULL)
-		broker_consumer_free(&p->consumer);
-	if (make)
-		p->consumer = broker_consumer_create(p->o.brokers, p->spec->topic->name);
-	pthread_mutex_unlock(&p->consumer_lock);
-}
 
 /* Takes stored positions over as what we work from. */
 static void adopt(struct projection *p, const struct view_position *at)
@@ -252,10 +276,21 @@ static enum err step(struct projection *p)
 	return e;
 }
 
+static void stop_reading(struct projection *p)
+{
+	int64_t none[TOPIC_PARTITIONS_MAX];
+
+	for (int32_t n = 0; n < p->partitions; n++)
+		none[n] = BROKER_NO_OFFSET;
+	if (p->consumer != NULL && broker_consumer_assign(p->consumer, none, p->partitions) != ERR_OK)
+		replace_consumer(p, false);
+}
+
 /* What ended the work as active one, and what to do before standing by again. */
 static void recover(struct projection *p, enum err e)
 {
 	projection_forget(p);
+	stop_reading(p);
 	switch (e) {
 	case ERR_MOVED: /* another instance, or a Redis that was rolled back: the stored positions decide */
 		log_info("projection.moved", "topic=%s", p->spec->topic->name);
@@ -286,12 +321,14 @@ static void *reader_main(void *arg)
 		if (e == ERR_OK) {
 			p->attempt = 0;
 			counter_add(p->takeovers, 1);
+			gauge_set(p->active, 1);
 			log_info("projection.active", "topic=%s", p->spec->topic->name);
 		}
 		while (e == ERR_OK && !atomic_load(&p->stop))
 			e = step(p);
 		if (e == ERR_OK && projection_drain(p, 0) == ERR_OK)
 			(void)!projection_beat(p, ""); /* stopping: let another instance take over at once */
+		gauge_set(p->active, 0);
 		recover(p, e);
 	}
 	replace_consumer(p, false);
@@ -312,6 +349,7 @@ static void register_metrics(struct projection *p)
 	p->corrupt = metrics_counter(m, "moa_view_corrupt_total", "Events that did not decode and were skipped.", labels);
 	p->rebuilds = metrics_counter(m, "moa_view_rebuilds_total", "Partitions that were read again from the beginning.", labels);
 	p->takeovers = metrics_counter(m, "moa_view_takeovers_total", "Times this instance became the one that applies.", labels);
+	p->active = metrics_gauge(m, "moa_view_active", "1 while this instance is the one that applies.", labels);
 	p->visible = metrics_histogram(m, "moa_commit_to_visible_seconds", "From the change in the owner's database to this Redis.",
 				       labels, NULL);
 	arena_free(&a);
@@ -344,6 +382,11 @@ struct projection *projection_start(const struct projection_options *o)
 bool projection_kafka_is_up(struct projection *p)
 {
 	return atomic_load(&p->kafka_up);
+}
+
+bool projection_is_active(const struct projection *p)
+{
+	return gauge_get(p->active) != 0;
 }
 
 void projection_stop(struct projection **pp)

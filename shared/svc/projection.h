@@ -4,7 +4,7 @@
  * call applies a batch and moves the position, only if the stored position is exactly the one the batch was
  * read from. So a Redis that lost its last second, a frozen twin that wakes up and two instances at once are all harmless.
  * Roles of an instance, per view:
- *   STANDBY  another one shows signs of life (pos.beat of partition 0): look again every 200 ms
+ *   STANDBY  another one shows signs of life (pos.beat of partition 0): look again every 100 ms
  *   ACTIVE   reads, applies, and beats every 200 ms; taken over once the other's beat stood still for 700 ms
  * See docs/decisions/0004-projection.md.
  */
@@ -28,6 +28,8 @@ struct projection_options {
 struct projection *projection_start(const struct projection_options *o);
 /* Whether Kafka answered lately. Any thread. */
 bool projection_kafka_is_up(struct projection *p);
+/* Whether this instance is the one that applies. Any thread. */
+bool projection_is_active(const struct projection *p);
 /* Ends the threads (within about 3 s) and gives the role away, so that a standby takes over at once. */
 void projection_stop(struct projection **p);
 

@@ -85,6 +85,7 @@ struct projection {
 	struct broker_consumer *consumer;
 
 	struct counter *applied, *corrupt, *rebuilds, *takeovers;
+	struct gauge *active;
 	struct histogram *visible;
 };
 

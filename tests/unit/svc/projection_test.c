@@ -269,6 +269,14 @@ static void test_stands_by_while_another_beats(void **state)
 	assert_string_equal(domain_pos(&f->d, 0, "by"), f->d.instance);
 }
 
+static uint64_t twin_is_active(const struct fixture *f)
+{
+	struct domain twin = f->d;
+
+	twin.metrics = f->twin_metrics;
+	return domain_counter(&twin, "moa_view_active");
+}
+
 static void test_twin_takes_over(void **state)
 {
 	struct fixture *f = *state;
@@ -277,14 +285,19 @@ static void test_twin_takes_over(void **state)
 
 	load(f);
 	f->twin = projection_start(&o);
+	UNTIL(SOON_MS, projection_kafka_is_up(f->twin)); /* a standby knows it too */
 	for (int i = 1; i <= 10; i++) {
 		change(f, 1, 1, arena_printf(f->d.arena, "n%d", i).ptr, (uint64_t)(100 + i));
 		UNTIL(SOON_MS, held_is(f, 1, 1, arena_printf(f->d.arena, "n%d", i).ptr));
 	}
+	assert_int_equal(domain_counter(&f->d, "moa_view_active"), 1);
+	assert_int_equal(twin_is_active(f), 0);
 	projection_stop(&f->p);
+	assert_int_equal(domain_counter(&f->d, "moa_view_active"), 0);
 	change(f, 1, 1, "after", 200);
 	UNTIL(SOON_MS, held_is(f, 1, 1, "after"));
 	assert_string_equal(domain_pos(&f->d, 0, "by"), f->twin_instance);
+	assert_int_equal(twin_is_active(f), 1);
 	assert_true(is_loaded_by(f, "0000000000000010"));
 }
 
