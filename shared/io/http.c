@@ -480,6 +480,11 @@ static void wait_idle(struct http_server *s, int drain_ms)
 	pthread_mutex_unlock(&s->lock);
 }
 
+void http_leave(struct http_server *s)
+{
+	atomic_store(&s->draining, true);
+}
+
 void http_stop(struct http_server **server, int drain_ms)
 {
 	struct http_server *s = *server;
@@ -487,7 +492,7 @@ void http_stop(struct http_server **server, int drain_ms)
 	if (s == NULL)
 		return;
 	*server = NULL;
-	atomic_store(&s->draining, true);
+	http_leave(s);
 	MHD_quiesce_daemon(s->daemon);
 	/* Refuses connections from now on; closed only at the end, because the loop may be about to accept on it. */
 	shutdown(s->listen_fd, SHUT_RDWR);

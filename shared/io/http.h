@@ -43,6 +43,8 @@ struct http_options {
 /* NULL, and a logged reason, when the port is taken or threads cannot start. */
 struct http_server *http_start(const struct http_options *o);
 uint16_t http_port(const struct http_server *s);
+/* From now on each answer ends its connection; new ones are still accepted. */
+void http_leave(struct http_server *s);
 /* Stops accepting, lets running requests finish (at most <drain_ms>), then ends all threads. */
 void http_stop(struct http_server **s, int drain_ms);
 

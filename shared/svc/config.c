@@ -44,6 +44,7 @@ static const struct setting settings[] = {
 	{ "REDIS_CONNECTIONS", T_NUMBER, FIELD(redis_connections), "=WORKERS", 1, 1024, "connections to the own Redis" },
 	{ "BODY_LIMIT", T_NUMBER, FIELD(body_limit), "65536", 1, 1048576, "bytes of a request body; beyond, 413" },
 	{ "CONNECTIONS", T_NUMBER, FIELD(connections), "10000", 1, 1000000, "clients that may be connected at a time" },
+	{ "LEAVE_MS", T_NUMBER, FIELD(leave_ms), "1000", 0, 60000, "ms that it still serves after SIGTERM, as not ready: a gateway takes it out" },
 	{ "AUDIT_ROWS_PER_S", T_NUMBER, FIELD(audit_rows_per_s), "500", 1, 1000000, "rows a second of the audit that always runs" },
 	{ "AUDIT_PERIOD_S", T_NUMBER, FIELD(audit_period_s), "600", 1, 86400, "seconds from one round of it to the next, at the least" },
 	{ "SNAPSHOT_ROWS_PER_S", T_NUMBER, FIELD(snapshot_rows_per_s), "10000", 1, 1000000, "rows a second of a snapshot that is needed" },

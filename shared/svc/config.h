@@ -32,6 +32,7 @@ struct config {
 	uint32_t redis_connections;
 	uint32_t body_limit; /* bytes */
 	uint32_t connections;
+	uint32_t leave_ms;     /* from SIGTERM to the end of accepting */
 	uint32_t audit_rows_per_s;
 	uint32_t audit_period_s;
 	uint32_t snapshot_rows_per_s;

@@ -1,15 +1,17 @@
 /* service.c - builds a service from its spec, runs it until it is told to end, and takes it apart in order.
  *
  * Start: parts first (each connects in the background), then the domain, then the API. Stop, the other way
- * round: no new requests, running ones finish, the domain's parts and the relay deliver what they have, all ends.
+ * round: not ready any more, no new requests, running ones finish, the domain's parts and the relay deliver what they have, all ends.
  */
 #include "shared/svc/service.h"
 
 #include <assert.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
@@ -42,6 +44,7 @@ struct service {
 	struct router *router;
 	struct http_server *http;
 	struct service_admin *admin;
+	_Atomic bool leaving;
 };
 
 /* ---- accessors ---- */
@@ -84,6 +87,11 @@ struct view *service_view(struct service *s, const struct view_spec *spec)
 struct relay *service_relay(struct service *s)
 {
 	return s->relay;
+}
+
+bool service_is_leaving(struct service *s)
+{
+	return atomic_load(&s->leaving);
 }
 
 /* ---- settings ---- */
@@ -253,6 +261,17 @@ static void await_end(const sigset_t *ends)
 	log_info("service.stopping", "signal=%d", sig);
 }
 
+/* Goes on serving until whoever shares out requests has seen that we are not ready: one that it sends on a kept connection just as
+ * we close that would be lost, unless it may be repeated. */
+static void leave(struct service *s, const sigset_t *ends)
+{
+	const struct timespec wait = { .tv_sec = s->config.leave_ms / 1000, .tv_nsec = s->config.leave_ms % 1000 * 1000000L };
+
+	atomic_store(&s->leaving, true);
+	http_leave(s->http);
+	(void)sigtimedwait(ends, NULL, &wait);
+}
+
 /* Everything between start and stop; the program's exit status. */
 static int run(struct service *s)
 {
@@ -271,6 +290,7 @@ static int run(struct service *s)
 			log_info("service.started", "port=%u admin_port=%u instance=%s", (unsigned)s->config.port,
 				 (unsigned)s->config.admin_port, s->instance);
 			await_end(&ends);
+			leave(s, &ends);
 		}
 		stop_all(s);
 		log_info("service.stopped", "clean=%s", started ? "yes" : "no");

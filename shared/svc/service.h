@@ -1,7 +1,8 @@
 /* service.h - what a service is made of, and the one function that runs it.
  *
  * service_main() reads the settings, opens the parts in the background (none needs to be there), starts relay,
- * projections, API and admin servers, and on SIGTERM or SIGINT stops accepting, drains, flushes and returns 0.
+ * projections, API and admin servers. On SIGTERM or SIGINT it leaves (serves on, as not ready, for LEAVE_MS: whoever shares out requests
+ * takes it out meanwhile), then stops accepting, drains, flushes and returns 0. A second signal ends the leaving.
  */
 #ifndef MOA_SVC_SERVICE_H
 #define MOA_SVC_SERVICE_H
@@ -45,5 +46,6 @@ struct view *service_own(struct service *s);
 /* The view made from <spec>, which must be one of the service's views. */
 struct view *service_view(struct service *s, const struct view_spec *spec);
 struct relay *service_relay(struct service *s);
+bool service_is_leaving(struct service *s);
 
 #endif

@@ -23,7 +23,8 @@ static void write_part(struct jsonw *w, const char *name, bool up)
 	jsonw_string(w, up ? SLICE_LIT("up") : SLICE_LIT("down"));
 }
 
-static void write_view(struct jsonw *w, const struct view *v)
+/* <active>: this instance is the one of all that feeds it. */
+static void write_view(struct jsonw *w, const struct view *v, bool active)
 {
 	struct view_state st;
 
@@ -39,10 +40,13 @@ static void write_view(struct jsonw *w, const struct view *v)
 		jsonw_i64(w, st.age_s);
 	else
 		jsonw_null(w);
+	jsonw_key(w, "active");
+	jsonw_bool(w, active);
 	jsonw_object_end(w);
 }
 
-/* Ready means: the own API can be answered, from MySQL or from the copy in Redis. Kafka, neighbours and loading are only told. */
+/* Ready means: the own API can be answered, from MySQL or from the copy in Redis, and will be for a while. Kafka, neighbours and
+ * loading are only told. */
 static bool write_ready(void *ctx, struct jsonw *w)
 {
 	struct service_admin *a = ctx;
@@ -52,7 +56,7 @@ static bool write_ready(void *ctx, struct jsonw *w)
 	bool ready, kafka = a->parts.view_count == 0;
 
 	view_state_get(service_own(s), &own);
-	ready = sql || (redis && own.loaded);
+	ready = !service_is_leaving(s) && (sql || (redis && own.loaded));
 	for (size_t i = 0; i < a->parts.view_count; i++)
 		kafka = kafka || projection_kafka_is_up(a->parts.projections[i]);
 	jsonw_key(w, "ready");
@@ -62,12 +66,12 @@ static bool write_ready(void *ctx, struct jsonw *w)
 	write_part(w, "kafka", kafka);
 	jsonw_key(w, "own");
 	jsonw_object(w);
-	write_view(w, service_own(s));
+	write_view(w, service_own(s), relay_is_leader(service_relay(s)));
 	jsonw_object_end(w);
 	jsonw_key(w, "views");
 	jsonw_object(w);
 	for (size_t i = 0; i < a->parts.view_count; i++)
-		write_view(w, a->parts.views[i]);
+		write_view(w, a->parts.views[i], projection_is_active(a->parts.projections[i]));
 	jsonw_object_end(w);
 	return ready;
 }

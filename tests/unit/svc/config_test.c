@@ -23,7 +23,7 @@ static const struct config_defaults defaults = {
 static const char *const names[] = {
 	"BIND",	     "PORT",	   "ADMIN_BIND", "ADMIN_PORT",	"MYSQL_URL",	     "REDIS_URL",	  "KAFKA_BROKERS",
 	"SPOOL_DIR", "SPOOL_MAX_MB", "LOG_LEVEL",	 "LOG_FORMAT",	"ACCESS_LOG",	     "IO_THREADS",	  "WORKERS",
-	"QUEUE",     "BODY_LIMIT", "CONNECTIONS", "AUDIT_ROWS_PER_S", "AUDIT_PERIOD_S", "SNAPSHOT_ROWS_PER_S", "MYSQL_CONNECTIONS",
+	"QUEUE",     "BODY_LIMIT", "CONNECTIONS", "LEAVE_MS", "AUDIT_ROWS_PER_S", "AUDIT_PERIOD_S", "SNAPSHOT_ROWS_PER_S", "MYSQL_CONNECTIONS",
 	"REDIS_CONNECTIONS",
 };
 #define NAMES (sizeof(names) / sizeof(names[0]))
@@ -78,6 +78,7 @@ static void all_defaults(void **state)
 	assert_int_equal(c.mysql_connections, 8);
 	assert_int_equal(c.redis_connections, 8);
 	assert_int_equal(c.body_limit, 65536);
+	assert_int_equal(c.leave_ms, 1000);
 	assert_int_equal(c.connections, 10000);
 	assert_int_equal(c.audit_rows_per_s, 500);
 	assert_int_equal(c.audit_period_s, 600);
