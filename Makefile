@@ -12,7 +12,7 @@ PYTHON := /usr/bin/python3
 include mk/variant.mk
 include mk/rules.mk
 
-.PHONY: all run stop test test-all unit coverage integration lint fuzz fuzz-programs bench bench-fresh bench-rebuild bench-idle bench-reads bench-gateway help clean
+.PHONY: all run stop test test-all unit coverage integration lint fuzz fuzz-programs bench bench-fresh bench-takeover bench-rebuild bench-idle bench-reads bench-gateway help clean
 
 all: $(PROGRAMS:%=$(B)/%) compile_commands.json ## build all programs
 
@@ -59,6 +59,10 @@ bench: $(BENCH_PROGRAMS)
 bench-fresh: all bench ## how long a commit takes to be visible at the neighbours
 	@deploy/install run kafka test
 	tests/bench/fresh $(ARGS)
+
+bench-takeover: all ## how long a change waits when the instance that carries it dies
+	@deploy/install run kafka test
+	tests/bench/takeover $(ARGS)
 
 bench-rebuild: all bench ## how fast an emptied Redis is filled again
 	@deploy/install run kafka test

@@ -15,9 +15,9 @@ gateway_ready() { true; }
 
 gateway_started() { true; }
 
-# Where it listens, and where the services are. What the caller sets as GATEWAY_…, ITEM_ADDR_2 and the like goes through by itself.
+# Where it listens, and where the services are, and their second instances that run. What the caller sets as GATEWAY_…, ITEM_ADDR_2 and the like goes through by itself.
 gateway_env() {
-	local ports name service
+	local ports name service second
 	read -r -a ports <<<"$(ports_of "$1")"
 	cat <<-E
 	GATEWAY_BIND=$BIND
@@ -30,5 +30,9 @@ gateway_env() {
 		name=${service%_svc}
 		read -r -a ports <<<"$(ports_of "$service")"
 		printf '%s_ADDR=127.0.0.1:%s\n%s_ADMIN_PORT=%s\n' "${name^^}" "${ports[1]}" "${name^^}" "${ports[0]}"
+		second=${name^^}_ADDR_2
+		[ -z "${!second-}" ] && [ -e "$RUN/$service.2.pid" ] || continue
+		read -r -a ports <<<"$(ports_of "$service.2")"
+		printf '%s_ADDR_2=127.0.0.1:%s\n%s_ADMIN_PORT_2=%s\n' "${name^^}" "${ports[1]}" "${name^^}" "${ports[0]}"
 	done
 }

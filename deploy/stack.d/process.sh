@@ -119,7 +119,7 @@ port_offset() {
 	local try name port taken
 	for try in {1..100}; do
 		MOA_PORT_OFFSET=$((10000 + (RANDOM * 32768 + RANDOM) % 12000)) taken=
-		for name in "${PARTS[@]}"; do
+		for name in "${PARTS[@]}" "${SERVICES[@]/%/.2}"; do
 			for port in $(ports_of "$name"); do
 				! port_listens "$port" || taken=1
 			done

@@ -37,11 +37,13 @@ usage() {
 	usage "MOA_PORT_OFFSET must be a number from 0 to 55000, not '$MOA_PORT_OFFSET'"
 MOA_PORT_OFFSET=$((10#$MOA_PORT_OFFSET))
 
-# The ports of part $1, offset included, separated by blanks.
+# The ports of part $1, offset included, separated by blanks. Instance 2 of a service is one above the first, and so on.
 ports_of() {
-	local port with=()
-	for port in ${PORTS[$1]}; do
-		with+=($((port + MOA_PORT_OFFSET)))
+	local base port number=1 with=()
+	base=$(part_base "$1")
+	[ "$base" = "$1" ] || number=${1##*.}
+	for port in ${PORTS[$base]}; do
+		with+=($((port + number - 1 + MOA_PORT_OFFSET)))
 	done
 	echo "${with[*]}"
 }

@@ -49,12 +49,19 @@ def port_is_free(port):
 
 def free_offset():
     """A random port offset at which every port of a stack is free, below the ephemeral range."""
-    wanted = [*SERVICE_PORT.values(), *ADMIN_PORT.values(), *DB_PORT.values(), *REDIS_PORT.values(), *KAFKA_PORTS]
+    second = [_numbered(ports, f"{service}.2") for ports in (SERVICE_PORT, ADMIN_PORT) for service in SERVICES]
+    wanted = [*SERVICE_PORT.values(), *ADMIN_PORT.values(), *second, *DB_PORT.values(), *REDIS_PORT.values(), *KAFKA_PORTS]
     for _ in range(200):
         offset = random.SystemRandom().randrange(10000, 22000)
         if all(port_is_free(port + offset) for port in wanted):
             return offset
     raise StackError("no port offset with all ports free")
+
+
+def _numbered(ports, name):
+    """The port of <name>, which may be another instance of a service: item_svc.2."""
+    service, _, number = name.partition(".")
+    return ports[service] + int(number or 1) - 1
 
 
 class Second:
@@ -238,13 +245,13 @@ class Stack:
     # --- HTTP --------------------------------------------------------------------------------
 
     def port(self, service):
-        return SERVICE_PORT[service] + self.offset
+        return _numbered(SERVICE_PORT, service) + self.offset
 
     def url(self, service):
         return f"http://127.0.0.1:{self.port(service)}"
 
     def admin(self, service):
-        return f"http://127.0.0.1:{ADMIN_PORT[service] + self.offset}"
+        return f"http://127.0.0.1:{_numbered(ADMIN_PORT, service) + self.offset}"
 
     def request(self, method, service, path="/", token=SAMPLE_TOKEN, headers=None, **more):
         """One request on a new connection. <service>: a name or a base URL. <token> None: no USER-TOKEN."""
