@@ -3,7 +3,7 @@
 #define MOA_GATEWAY_TABLE_TOKEN_ENTRY_H
 
 #include <stdatomic.h>
-#include "gateway/table/facts.h"
+#include "shared/base/facts.h"
 #include "gateway/table/shards.h"
 #include "gateway/table/tokens.h"
 #include "shared/base/hash.h"

@@ -64,7 +64,7 @@ size_t token_line(struct slice token, struct slice made, char *out, size_t size)
 	unsigned dropped = 0, malformed = 0;
 	struct buf line;
 
-	facts_read(&list, made, 0, &dropped, &malformed);
+	facts_read(&list, made, NULL, 0, &dropped, &malformed);
 	if (list.count == 0 || size == 0)
 		return 0;
 	hash_sha256_hex(token, key);

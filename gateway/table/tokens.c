@@ -254,7 +254,7 @@ static void news_read(struct token_table *t, struct slice header, int64_t made_m
 	news->list = (struct fact_list){ .facts = news->facts };
 	for (int i = 0; i < FACT_DOMAINS; i++)
 		news->domains[i] = (struct token_domain){ .quiet_ms = NOT_QUIET };
-	facts_read(&news->list, header, made_ms, &dropped, &malformed);
+	facts_read(&news->list, header, NULL, made_ms, &dropped, &malformed);
 	count(&t->facts_dropped, dropped);
 	count(&t->malformed, malformed);
 }

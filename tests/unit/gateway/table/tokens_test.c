@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gateway/table/facts.h"
+#include "shared/base/facts.h"
 #include "gateway/table/tokens.h"
 
 #define T0 INT64_C(1000000)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gateway/table/facts.h"
+#include "shared/base/facts.h"
 
 #define MUCH_ROOM 16384
 
@@ -27,7 +27,7 @@ static int begin(void **state)
 
 static void add(const char *header, int64_t made_ms)
 {
-	facts_read(&list, slice_str(header), made_ms, &dropped, &malformed);
+	facts_read(&list, slice_str(header), NULL, made_ms, &dropped, &malformed);
 }
 
 /* The list as a header of at most <size> bytes. */
@@ -87,7 +87,7 @@ static void lists_are_lenient_about_blanks_only(void **state)
 	assert_string_equal(written(100), "a1=1.1, v1=5.e");
 	assert_int_equal(malformed, 2);
 	assert_int_equal(dropped, 0);
-	facts_read(&list, SLICE_NONE, 10, &dropped, &malformed);
+	facts_read(&list, SLICE_NONE, NULL, 10, &dropped, &malformed);
 	add("", 10);
 	assert_int_equal(malformed, 2);
 }
@@ -232,6 +232,28 @@ static void domains_that_are_degraded(void **state)
 	}
 }
 
+/* What is beyond the bounds is no fact, and pushes nothing out. */
+static void beyond_the_bounds_is_no_fact(void **state)
+{
+	const struct fact_bounds bounds = { .version = 100, .visit_us = 200 };
+
+	(void)state;
+	facts_read(&list, SLICE_LIT("a1=1.100, a2=1.101, v3=200.e, v4=201.e, v5=101.f"), &bounds, 0, &dropped, &malformed);
+	assert_string_equal(written(1000), "a1=1.100, v3=200.e, v5=101.f");
+	assert_int_equal(malformed, 2);
+}
+
+static void what_is_said_about_an_alarm(void **state)
+{
+	(void)state;
+	assert_null(facts_alarm(&list, 1));
+	add("a1=1.5, v2=6.e, a3=0.7, a1=0.8", 0);
+	assert_int_equal(facts_alarm(&list, 1)->order, 8);
+	assert_false(facts_alarm(&list, 1)->on);
+	assert_int_equal(facts_alarm(&list, 3)->order, 7);
+	assert_null(facts_alarm(&list, 2));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +268,8 @@ int main(void)
 		cmocka_unit_test_setup(a_header_has_an_end, begin),
 		cmocka_unit_test_setup(what_does_not_fit_is_the_oldest, begin),
 		cmocka_unit_test_setup(facts_end, begin),
+		cmocka_unit_test_setup(beyond_the_bounds_is_no_fact, begin),
+		cmocka_unit_test_setup(what_is_said_about_an_alarm, begin),
 		cmocka_unit_test(domains_that_are_degraded),
 	};
 

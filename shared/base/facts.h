@@ -4,8 +4,8 @@
  * "v33=<µs>.<event id>": that item was visited then. An event id is 1 to 64 of [0-9A-Za-z-].
  * What is anything else, or has a number that is 0, does not fit, or has a sign or a leading zero, is no fact.
  */
-#ifndef MOA_GATEWAY_TABLE_FACTS_H
-#define MOA_GATEWAY_TABLE_FACTS_H
+#ifndef MOA_BASE_FACTS_H
+#define MOA_BASE_FACTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,8 +46,16 @@ size_t fact_write(const struct fact *f, char out[FACT_TEXT_MOST]);
 /* Merges: of the facts about one alarm the one with the highest version stays (as old as it is), a visit is added once. Returns how many
  * were dropped because of a limit, the new one perhaps: the visit that was earliest, or the fact that was made first. */
 unsigned facts_add(struct fact_list *list, const struct fact *f);
-/* Adds the facts of a header, elements of a list with commas; counts what was dropped and what was no fact. */
-void facts_read(struct fact_list *list, struct slice header, int64_t made_ms, unsigned *dropped, unsigned *malformed);
+/* What cannot be: a fact beyond it is none. */
+struct fact_bounds {
+	uint64_t version;  /* the highest of an alarm */
+	uint64_t visit_us; /* the latest time of a visit */
+};
+/* Adds the facts of a header, elements of a list with commas; counts what was dropped and what was no fact. <bounds>: NULL, there are none. */
+void facts_read(struct fact_list *list, struct slice header, const struct fact_bounds *bounds, int64_t made_ms, unsigned *dropped,
+		unsigned *malformed);
+/* What the list says about the alarm on that item; NULL: nothing. */
+const struct fact *facts_alarm(const struct fact_list *list, uint32_t item);
 /* Removes those whose time is over; <degraded>: by domain. How many. */
 unsigned facts_expire(struct fact_list *list, const bool degraded[FACT_DOMAINS], int64_t now_ms);
 /* As the value of a header; the newest that fit into <size>. Its length, without a NUL. */

@@ -1,5 +1,5 @@
 /* facts.c - facts of the Consistency-Token header, and how lists of them are merged. */
-#include "gateway/table/facts.h"
+#include "shared/base/facts.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -155,7 +155,13 @@ static unsigned elements(struct slice list)
 	return count;
 }
 
-void facts_read(struct fact_list *list, struct slice header, int64_t made_ms, unsigned *dropped, unsigned *malformed)
+static bool within(const struct fact *f, const struct fact_bounds *bounds)
+{
+	return bounds == NULL || f->order <= (f->domain == FACT_ALARMS ? bounds->version : bounds->visit_us);
+}
+
+void facts_read(struct fact_list *list, struct slice header, const struct fact_bounds *bounds, int64_t made_ms, unsigned *dropped,
+		unsigned *malformed)
 {
 	struct fact f;
 
@@ -164,7 +170,7 @@ void facts_read(struct fact_list *list, struct slice header, int64_t made_ms, un
 
 		if (element.len == 0) /* lists may have such (RFC 9110, 5.6.1) */
 			continue;
-		if (fact_read(element, &f)) {
+		if (fact_read(element, &f) && within(&f, bounds)) {
 			f.made_ms = made_ms;
 			*dropped += facts_add(list, &f);
 		} else {
@@ -172,6 +178,15 @@ void facts_read(struct fact_list *list, struct slice header, int64_t made_ms, un
 		}
 	}
 	*malformed += elements(header);
+}
+
+const struct fact *facts_alarm(const struct fact_list *list, uint32_t item)
+{
+	for (unsigned i = 0; i < list->count; i++) {
+		if (list->facts[i].domain == FACT_ALARMS && list->facts[i].item == item)
+			return &list->facts[i];
+	}
+	return NULL;
 }
 
 unsigned facts_expire(struct fact_list *list, const bool degraded[FACT_DOMAINS], int64_t now_ms)
