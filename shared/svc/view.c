@@ -280,7 +280,15 @@ static void send_same_place(struct trip *t, struct place *places, const struct v
 	trip_send(t, words, n);
 }
 
-static void recv_same_place(struct trip *t, struct place *places, size_t first, size_t count, struct slice *values)
+/* Value and version of one entry. */
+static enum err read_entry(const struct view *v, struct slice entry, struct slice *value, uint64_t *version)
+{
+	if (!event_version_parse(slice_sub(entry, 0, EVENT_VERSION_LEN), version))
+		return ERR_CORRUPT;
+	return view_entry_value(v, entry, value);
+}
+
+static void recv_same_place(struct trip *t, struct place *places, size_t first, size_t count, struct slice *values, uint64_t *versions)
 {
 	struct resp_value r;
 	size_t n = 0;
@@ -291,24 +299,26 @@ static void recv_same_place(struct trip *t, struct place *places, size_t first, 
 			continue;
 		if (n >= r.count)
 			t->e = ERR_UNAVAILABLE;
-		else if (r.items[n].type == RESP_STRING && view_entry_value(t->v, r.items[n].text, &values[i]) != ERR_OK)
+		else if (r.items[n].type == RESP_STRING && read_entry(t->v, r.items[n].text, &values[i], &versions[i]) != ERR_OK)
 			t->e = ERR_UNAVAILABLE;
 		n++;
 	}
 }
 
-enum err view_get(struct view *v, struct arena *a, int64_t deadline_us, const struct slice *keys, size_t count, struct slice *values,
-		  struct view_state *st)
+enum err view_get_versions(struct view *v, struct arena *a, int64_t deadline_us, const struct slice *keys, size_t count,
+			   struct slice *values, uint64_t *versions, struct view_state *st)
 {
 	struct place *places = arena_alloc_array(a, count + 1, sizeof(*places));
 	struct view_entry *at = arena_alloc_array(a, count + 1, sizeof(*at));
 	struct trip t;
+	enum err e;
 
 	if (places == NULL || at == NULL)
 		return ERR_NO_MEMORY;
 	trip_begin(&t, v, a, deadline_us, st);
 	for (size_t i = 0; i < count; i++) {
 		values[i] = SLICE_NONE;
+		versions[i] = 0;
 		if (v->spec->place(keys[i], &at[i]) != ERR_OK)
 			t.e = ERR_INTERNAL; /* keys are made by our own code */
 		places[i] = (struct place){ .partition = topic_partition(v->spec->topic, keys[i]), .group = at[i].group };
@@ -321,9 +331,24 @@ enum err view_get(struct view *v, struct arena *a, int64_t deadline_us, const st
 	trip_send_positions(&t);
 	for (size_t i = 0; i < count; i++) {
 		if (!places[i].asked)
-			recv_same_place(&t, places, i, count, values);
+			recv_same_place(&t, places, i, count, values, versions);
 	}
-	return trip_end(&t);
+	e = trip_end(&t);
+	for (size_t i = 0; i < count && e != ERR_OK; i++) {
+		values[i] = SLICE_NONE;
+		versions[i] = 0;
+	}
+	return e;
+}
+
+enum err view_get(struct view *v, struct arena *a, int64_t deadline_us, const struct slice *keys, size_t count, struct slice *values,
+		  struct view_state *st)
+{
+	uint64_t *versions = arena_alloc_array(a, count + 1, sizeof(*versions));
+
+	if (versions == NULL)
+		return ERR_NO_MEMORY;
+	return view_get_versions(v, a, deadline_us, keys, count, values, versions, st);
 }
 
 enum err view_group(struct view *v, struct arena *a, int64_t deadline_us, struct slice key, struct slice group,

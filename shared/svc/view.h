@@ -67,6 +67,10 @@ void view_state_get(const struct view *v, struct view_state *out);
 enum err MUST_CHECK view_get(struct view *v, struct arena *a, int64_t deadline_us, const struct slice *keys, size_t count,
 			     struct slice *values, struct view_state *st);
 
+/* The same with the version of each entry, of a deletion as well; 0 where nothing is known of the key, and everywhere after a failure. */
+enum err MUST_CHECK view_get_versions(struct view *v, struct arena *a, int64_t deadline_us, const struct slice *keys, size_t count,
+				      struct slice *values, uint64_t *versions, struct view_state *st);
+
 struct view_field {
 	struct slice field;
 	struct slice value;

@@ -493,6 +493,27 @@ static void test_get_of_many(void **state)
 	assert_int_equal(count, 0);
 }
 
+/* Deletions have a version too, what is not there has none; those of a failed trip mean nothing. */
+static void test_versions(void **state)
+{
+	struct fixture *f = *state;
+	const struct slice keys[] = { SLICE(OWNER ":1"), SLICE(OWNER ":2"), SLICE(OWNER ":3") };
+	int64_t deadline_us = clock_mono_us() + 5000000;
+	struct slice values[3];
+	uint64_t versions[3];
+	struct view_state st;
+
+	apply(f, change("1", "one", 1700000000000001));
+	apply(f, change("2", NULL, 1700000000000002));
+	assert_int_equal(view_get_versions(f->v, f->d.arena, deadline_us, keys, 3, values, versions, &st), ERR_OK);
+	assert_true(slice_eq(values[0], SLICE_LIT("one")) && values[1].ptr == NULL && values[2].ptr == NULL);
+	assert_true(versions[0] == 1700000000000001 && versions[1] == 1700000000000002 && versions[2] == 0);
+	domain_redis(&f->d, "HSET m1:{%s:%d}:" OWNER " 2 170000000000000x+two", f->d.name, (int)f->p);
+	assert_int_equal(view_get_versions(f->v, f->d.arena, deadline_us, keys, 3, values, versions, &st), ERR_UNAVAILABLE);
+	for (int i = 0; i < 3; i++)
+		assert_true(values[i].ptr == NULL && versions[i] == 0);
+}
+
 static void test_what_cannot_be_read_is_unavailable(void **state)
 {
 	struct fixture *f = *state;
@@ -538,6 +559,7 @@ int main(void)
 		TEST(test_states, setup),
 		TEST(test_rolled_back, setup),
 		TEST(test_get_of_many, setup),
+		TEST(test_versions, setup),
 		TEST(test_what_cannot_be_read_is_unavailable, setup),
 	};
 
