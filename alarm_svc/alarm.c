@@ -10,6 +10,18 @@ enum err alarm_check_item(bool known, const struct view_state *st)
 	return st->fresh ? ERR_NOT_FOUND : ERR_NOT_LOADED; /* a stale view may lack a new item */
 }
 
+void alarm_list_put(struct alarm_list *list, uint32_t item_id, bool set)
+{
+	size_t at = 0;
+
+	while (at < list->count && list->item_ids[at] != item_id)
+		at++;
+	if (set && at == list->count)
+		list->item_ids[list->count++] = item_id;
+	else if (!set && at < list->count)
+		list->item_ids[at] = list->item_ids[--list->count];
+}
+
 void alarm_list_cut(struct alarm_list *list, const struct page *page)
 {
 	size_t kept = 0;

@@ -24,6 +24,9 @@ struct alarm_list {
  */
 enum err MUST_CHECK alarm_check_item(bool known, const struct view_state *st);
 
+/* Puts the item into the list or takes it out, whatever was there; in no order. There must be room for one more. */
+void alarm_list_put(struct alarm_list *list, uint32_t item_id, bool set);
+
 /* Leaves out items that the view does not have, counts what is left, then cuts it down to <page>. In place. */
 void alarm_list_cut(struct alarm_list *list, const struct page *page);
 

@@ -7,6 +7,7 @@
 #include "shared/svc/auth.h"
 #include "shared/svc/own.h"
 #include "shared/svc/service.h"
+#include "shared/svc/token.h"
 
 /* POST /: own Redis says who calls and whether the item exists, own MySQL keeps the alarm. Setting it again is the same. */
 static enum err set_alarm(struct request *rq, struct reply *rp)
@@ -21,6 +22,7 @@ static enum err set_alarm(struct request *rq, struct reply *rp)
 	if (e != ERR_OK)
 		return e;
 	relay_wake(service_relay(rq->svc));
+	token_alarm_made(rq, rq->body_id, true, version);
 	return reply_empty(rp, 201);
 }
 
@@ -35,6 +37,7 @@ static enum err unset_alarm(struct request *rq, struct reply *rp)
 	if (e != ERR_OK)
 		return e;
 	relay_wake(service_relay(rq->svc));
+	token_alarm_made(rq, rq->body_id, false, version);
 	return reply_empty(rp, 200);
 }
 

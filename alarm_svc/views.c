@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "shared/events/alarm_flags.h"
 #include "shared/events/shop.h"
 #include "shared/svc/auth.h"
 #include "shared/svc/own.h"
@@ -71,6 +72,26 @@ static int descending(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
+/* The database may have gone before the relay had read the caller's last writes from it. */
+static enum err lay_facts(struct request *rq, struct alarm_list *out)
+{
+	enum alarm_flag flags[FACTS_MOST];
+	uint32_t item_ids[FACTS_MOST];
+	size_t count = 0;
+	enum err e;
+
+	for (unsigned i = 0; i < rq->facts.count; i++) {
+		if (rq->facts.facts[i].domain == FACT_ALARMS)
+			item_ids[count++] = rq->facts.facts[i].item;
+	}
+	if (count == 0)
+		return ERR_OK;
+	e = alarm_flags_get(rq, service_own(rq->svc), item_ids, count, flags);
+	for (size_t i = 0; i < count && e == ERR_OK; i++)
+		alarm_list_put(out, item_ids[i], flags[i] == ALARM_FLAG_ON);
+	return e;
+}
+
 enum err views_own_alarm_items(struct request *rq, uint32_t user_id, struct alarm_list *out)
 {
 	struct slice user = shop_key(rq->arena, user_id);
@@ -83,13 +104,14 @@ enum err views_own_alarm_items(struct request *rq, uint32_t user_id, struct alar
 	if (e != ERR_OK)
 		return e;
 	out->count = 0;
-	out->item_ids = arena_alloc_array(rq->arena, count + 1, sizeof(*out->item_ids));
+	out->item_ids = arena_alloc_array(rq->arena, count + FACTS_MOST, sizeof(*out->item_ids));
 	if (out->item_ids == NULL)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < count; i++) {
 		if (slice_to_id(fields[i].field, &out->item_ids[out->count]))
 			out->count++;
 	}
+	e = lay_facts(rq, out);
 	qsort(out->item_ids, out->count, sizeof(*out->item_ids), descending);
-	return ERR_OK;
+	return e;
 }

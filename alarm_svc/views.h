@@ -20,7 +20,7 @@ enum err MUST_CHECK views_check_item(struct request *rq, uint32_t item_id);
 /* The items of <list> as fragments. ERR_NOT_LOADED: the items view was never loaded. Notes a stale one. */
 enum err MUST_CHECK views_items(struct request *rq, struct alarm_list *list);
 
-/* The stand-in for store_alarm_items(). */
+/* The stand-in for store_alarm_items(), with the caller's own facts laid over it. One round trip more where there are such. */
 enum err MUST_CHECK views_own_alarm_items(struct request *rq, uint32_t user_id, struct alarm_list *out);
 
 #endif

@@ -3,18 +3,6 @@
 
 #include "shared/base/hash.h"
 
-void item_flags(const struct slice *entries, size_t count, enum alarm_flag *flags)
-{
-	for (size_t i = 0; i < count; i++)
-		flags[i] = entries[i].ptr != NULL ? ALARM_FLAG_ON : ALARM_FLAG_OFF;
-}
-
-void item_flags_unknown(size_t count, enum alarm_flag *flags)
-{
-	for (size_t i = 0; i < count; i++)
-		flags[i] = ALARM_FLAG_UNKNOWN;
-}
-
 struct visit_event item_visit(const struct request *rq, uint32_t item_id, struct slice id, int64_t now_us)
 {
 	struct visit_event v = { .id = id, .item_id = item_id, .visited_us = (uint64_t)now_us };

@@ -1,4 +1,4 @@
-/* item.h - what the item domain knows without asking anybody: pages of items, flags, and what a visit is. Pure. */
+/* item.h - what the item domain knows without asking anybody: pages of items, and what a visit is. Pure. */
 #ifndef ITEM_SVC_ITEM_H
 #define ITEM_SVC_ITEM_H
 
@@ -15,10 +15,6 @@ struct item_list {
 	uint32_t *ids;
 	struct slice *fragments; /* see shop_item_fragment() */
 };
-
-/* Flags from the entries of the alarms view; a missing entry says no. */
-void item_flags(const struct slice *entries, size_t count, enum alarm_flag *flags);
-void item_flags_unknown(size_t count, enum alarm_flag *flags);
 
 /* The visit that this request makes, under event id <id>; the hash is made in the request's arena. */
 struct visit_event item_visit(const struct request *rq, uint32_t item_id, struct slice id, int64_t now_us);

@@ -1,6 +1,7 @@
 /* views.c - what item_svc has in own Redis, and how it reads it back. */
 #include "item_svc/views.h"
 
+#include "shared/events/alarm_flags.h"
 #include "shared/svc/auth.h"
 #include "shared/svc/own.h"
 #include "shared/svc/service.h"
@@ -12,37 +13,9 @@ enum err views_auth(struct request *rq, struct slice token)
 	return auth_by_view(rq, service_view(rq->svc, &view_users), token);
 }
 
-/* ---- alarms ---- */
-
-/* Asks for exactly the items shown: a user may have any number of alarms. */
-static enum err get_alarms(struct request *rq, const uint32_t *item_ids, size_t count, struct slice *entries, struct view_state *st)
-{
-	struct slice *keys = shop_alarm_keys(rq->arena, rq->caller_id, item_ids, count);
-
-	if (keys == NULL)
-		return ERR_NO_MEMORY;
-	return view_get(service_view(rq->svc, &view_alarms), rq->arena, rq->deadline_us, keys, count, entries, st);
-}
-
 enum err views_alarm_flags(struct request *rq, const uint32_t *item_ids, size_t count, enum alarm_flag *flags)
 {
-	struct slice *entries = arena_alloc_array(rq->arena, count + 1, sizeof(*entries));
-	struct view_state st;
-	enum err e = ERR_OK;
-
-	if (entries == NULL)
-		return ERR_NO_MEMORY;
-	item_flags_unknown(count, flags);
-	if (rq->caller_known && count > 0)
-		e = get_alarms(rq, item_ids, count, entries, &st);
-	else
-		view_state_get(service_view(rq->svc, &view_alarms), &st); /* the call leans on it all the same */
-	if (e != ERR_OK && e != ERR_UNAVAILABLE)
-		return e;
-	auth_note_state(rq, "alarms", &st);
-	if (e == ERR_OK && rq->caller_known && st.loaded)
-		item_flags(entries, count, flags);
-	return ERR_OK;
+	return alarm_flags_get(rq, service_view(rq->svc, &view_alarms), item_ids, count, flags);
 }
 
 /* ---- the copy of our own ---- */

@@ -13,8 +13,7 @@ extern const struct view_spec *const item_views[]; /* ends with NULL */
 /* Who calls, by the users view. */
 enum err MUST_CHECK views_auth(struct request *rq, struct slice token);
 
-/* The caller's alarm flags of <count> items; unknown, and noted as degraded, where that cannot be said. Fails only for lack
- * of memory. */
+/* The caller's alarm flags of <count> items; see alarm_flags_get(). */
 enum err MUST_CHECK views_alarm_flags(struct request *rq, const uint32_t *item_ids, size_t count, enum alarm_flag *flags);
 
 /* The stand-in for store_items() and store_item(). ERR_UNAVAILABLE also for an item that it does not have. */

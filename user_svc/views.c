@@ -2,6 +2,7 @@
 #include "user_svc/views.h"
 
 #include "shared/base/hash.h"
+#include "shared/events/alarm_flags.h"
 #include "shared/svc/auth.h"
 #include "shared/svc/own.h"
 #include "shared/svc/service.h"
@@ -32,28 +33,7 @@ enum err views_items(struct request *rq, const uint32_t *item_ids, size_t count,
 
 enum err views_alarm_flags(struct request *rq, const uint32_t *item_ids, size_t count, enum alarm_flag *flags)
 {
-	struct view *alarms = service_view(rq->svc, &view_alarms);
-	struct slice *keys = shop_alarm_keys(rq->arena, rq->caller_id, item_ids, count);
-	struct slice *entries = arena_alloc_array(rq->arena, count + 1, sizeof(*entries));
-	struct view_state st;
-	enum err e = ERR_OK;
-
-	if (keys == NULL || entries == NULL)
-		return ERR_NO_MEMORY;
-	if (count > 0)
-		e = view_get(alarms, rq->arena, rq->deadline_us, keys, count, entries, &st);
-	else
-		view_state_get(alarms, &st);
-	if (e != ERR_OK && e != ERR_UNAVAILABLE)
-		return e;
-	auth_note_state(rq, "alarms", &st);
-	for (size_t i = 0; i < count; i++) {
-		if (e != ERR_OK || !st.loaded)
-			flags[i] = ALARM_FLAG_UNKNOWN;
-		else
-			flags[i] = entries[i].ptr != NULL ? ALARM_FLAG_ON : ALARM_FLAG_OFF;
-	}
-	return ERR_OK;
+	return alarm_flags_get(rq, service_view(rq->svc, &view_alarms), item_ids, count, flags);
 }
 
 /* ---- the copies of our own ---- */

@@ -18,8 +18,7 @@ extern const struct view_spec *const user_views[]; /* ends with NULL */
 /* The items as fragments; ptr NULL where the view has none. ERR_NOT_LOADED: the items view was never loaded. Notes a stale one. */
 enum err MUST_CHECK views_items(struct request *rq, const uint32_t *item_ids, size_t count, struct slice *fragments);
 
-/* The caller's alarm flags of <count> items; unknown, and noted as degraded, where that cannot be said. Fails only for lack
- * of memory. */
+/* The caller's alarm flags of <count> items; see alarm_flags_get(). */
 enum err MUST_CHECK views_alarm_flags(struct request *rq, const uint32_t *item_ids, size_t count, enum alarm_flag *flags);
 
 /* The stand-ins for store_caller(), store_users() and store_visits(). A token that the copy does not have is ERR_UNAVAILABLE. */

@@ -5,6 +5,7 @@
 #ifndef MOA_EVENTS_SHOP_H
 #define MOA_EVENTS_SHOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "shared/base/arena.h"
 #include "shared/base/buf.h"
@@ -50,6 +51,8 @@ void shop_item_list_write(struct buf *out, uint64_t total, const struct slice *f
 			  size_t count);
 
 #define SHOP_EVENT_ID_LEN 36
+/* Whether <s> has the form of an event id: a UUID in lower case. */
+bool shop_is_event_id(struct slice s);
 /* One visit on its way from item_svc to user_svc: spool record and topic value. */
 struct visit_event {
 	struct slice id;       /* event id, a UUID version 7 */

@@ -30,7 +30,7 @@ void visit_event_write(struct buf *out, const struct visit_event *v)
 }
 
 /* Lower-case hex digits, and hyphens at the places in which a UUID has them. */
-static bool is_event_id(struct slice s)
+bool shop_is_event_id(struct slice s)
 {
 	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
 
@@ -63,7 +63,7 @@ static enum err event_from(const struct jdoc *doc, struct arena *a, struct visit
 	struct slice text;
 
 	*out = (struct visit_event){ .user_id = 0 };
-	if (!jdoc_string(jdoc_get(doc, "id"), &text) || !is_event_id(text))
+	if (!jdoc_string(jdoc_get(doc, "id"), &text) || !shop_is_event_id(text))
 		return ERR_CORRUPT;
 	out->id = arena_copy(a, text);
 	if (user != NULL) {

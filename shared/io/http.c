@@ -106,6 +106,29 @@ struct slice http_header(const struct http_exchange *x, const char *name)
 	return slice_trim(slice_of(value == NULL ? "" : value, len));
 }
 
+struct fields {
+	struct slice name;
+	void (*each)(void *ctx, struct slice value);
+	void *ctx;
+};
+
+static enum MHD_Result pass_field(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_len, const char *value, size_t len)
+{
+	const struct fields *f = cls;
+
+	(void)kind;
+	if (slice_eq_nocase(slice_of(key, key_len), f->name))
+		f->each(f->ctx, slice_trim(slice_of(value == NULL ? "" : value, value == NULL ? 0 : len)));
+	return MHD_YES;
+}
+
+void http_header_each(const struct http_exchange *x, const char *name, void (*each)(void *ctx, struct slice value), void *ctx)
+{
+	struct fields f = { .name = slice_str(name), .each = each, .ctx = ctx };
+
+	MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, pass_field, &f);
+}
+
 /* ---- one request through the library's calls ---- */
 
 static enum MHD_Result note_header(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_len, const char *value, size_t len)

@@ -61,6 +61,8 @@ struct slice http_method(const struct http_exchange *x);
 struct slice http_path(const struct http_exchange *x);  /* as sent, not decoded, without the query */
 struct slice http_query(const struct http_exchange *x); /* behind '?'; SLICE_NONE without one */
 struct slice http_header(const struct http_exchange *x, const char *name); /* first of that name; SLICE_NONE if absent */
+/* Calls <each> with every field of that name, in the order sent. */
+void http_header_each(const struct http_exchange *x, const char *name, void (*each)(void *ctx, struct slice value), void *ctx);
 struct slice http_body(const struct http_exchange *x);
 bool http_body_too_large(const struct http_exchange *x);
 struct slice http_peer(const struct http_exchange *x);      /* numeric address */

@@ -1,12 +1,14 @@
 /* answer.c - turns the outcome of a request into the bytes that the client gets.
  *
- * Every answer carries X-Request-Id, the traceparent if there was one, and Degraded when a domain was noted.
+ * Every answer carries X-Request-Id, the traceparent if there was one, Consistency-Token when the request wrote something (also when
+ * telling of it then failed), and Degraded when a domain was noted.
  */
 #include "shared/svc/answer.h"
 
 #include <assert.h>
 
 #include "shared/io/http.h"
+#include "shared/svc/token.h"
 
 #define JSON "application/json"
 #define PROBLEM "application/problem+json"
@@ -16,6 +18,8 @@ static void common_headers(struct request *rq)
 	struct buf value;
 
 	http_reply_header(rq->x, "X-Request-Id", rq->request_id);
+	if (rq->made.ptr != NULL)
+		http_reply_header(rq->x, TOKEN_HEADER, rq->made);
 	if (rq->traceparent.ptr != NULL)
 		http_reply_header(rq->x, "traceparent", rq->traceparent);
 	if (!degraded_any(&rq->degraded))

@@ -11,6 +11,7 @@
 #include "shared/base/arena.h"
 #include "shared/base/buf.h"
 #include "shared/base/err.h"
+#include "shared/base/facts.h"
 #include "shared/base/jsonw.h"
 #include "shared/base/slice.h"
 #include "shared/svc/degraded.h"
@@ -18,6 +19,7 @@
 struct http_exchange;
 struct route;
 struct service;
+struct token_stats;
 
 /* The part of a list that ?limit= and ?before= ask for. */
 struct page {
@@ -42,6 +44,9 @@ struct request {
 	bool caller_known;        /* set by the auth hook */
 	uint32_t caller_id;       /* the lowest user id of the token; only when caller_known */
 	struct slice token;       /* as sent; never logged */
+	struct fact_list facts;   /* what the caller says it has written: see token.h */
+	struct slice made;        /* the fact that this request made, for its answer; SLICE_NONE: none */
+	struct token_stats *token_stats; /* NULL: nothing is counted */
 	struct degraded degraded;
 	const char *detail;       /* for the problem document; NULL: err_detail() */
 	const char *allow;        /* for 405 */

@@ -14,6 +14,7 @@
 #include "shared/io/http.h"
 #include "shared/svc/answer.h"
 #include "shared/svc/route_stats.h"
+#include "shared/svc/token.h"
 
 /* A client that has closed its side after it sent the request may only have ended its sending and still read
  * (nc -N does so). It is taken for gone only when the request had to wait longer than this. */
@@ -21,7 +22,8 @@
 
 struct router {
 	struct router_spec spec;
-	struct route_stats *stats; /* NULL: none */
+	struct route_stats *stats;  /* NULL: none */
+	struct token_stats *tokens; /* likewise */
 };
 
 /* ---- routing ---- */
@@ -144,6 +146,7 @@ static struct request *parse(const struct router *r, struct http_exchange *x)
 	rq->arena = a;
 	rq->svc = r->spec.svc;
 	rq->app = r->spec.app;
+	rq->token_stats = r->tokens;
 	rq->head = slice_eq(http_method(x), SLICE_LIT("HEAD"));
 	rq->deadline_us = http_received_us(x) + (int64_t)REQUEST_DEADLINE_MS * 1000;
 	rq->request_id = pick_request_id(a, http_header(x, "X-Request-Id"));
@@ -221,6 +224,7 @@ static enum err run(const struct router *r, struct request *rq, struct reply *rp
 		return known;
 	if (clock_mono_us() >= rq->deadline_us)
 		return ERR_TIMEOUT;
+	token_read(rq);
 	return rq->route->run(rq, rp);
 }
 
@@ -266,8 +270,10 @@ struct router *router_create(const struct router_spec *spec)
 
 	assert(r != NULL);
 	r->spec = *spec;
-	if (spec->metrics != NULL)
+	if (spec->metrics != NULL) {
 		r->stats = route_stats_create(spec->metrics, spec->routes);
+		r->tokens = token_stats_create(spec->metrics);
+	}
 	return r;
 }
 
@@ -276,6 +282,7 @@ void router_free(struct router **r)
 	if (*r == NULL)
 		return;
 	route_stats_free(&(*r)->stats);
+	token_stats_free(&(*r)->tokens);
 	free(*r);
 	*r = NULL;
 }

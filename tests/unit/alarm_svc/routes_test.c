@@ -208,6 +208,55 @@ static void a_write_of_unknown_outcome(void **state)
 	assert_int_equal(db.inserted, 1);
 }
 
+/* ---- the consistency token ---- */
+
+/* Every write that succeeds says which version it has, also one that changed nothing. */
+static void writes_say_their_version(void **state)
+{
+	(void)state;
+	assert_string_equal(call("POST", 50).made, "a50=1.123");
+	db.was_set = true;
+	assert_string_equal(call("DELETE", 50).made, "a50=0.123");
+	db.was_set = false;
+	assert_string_equal(call("DELETE", 999).made, "a999=0.77");
+	assert_string_equal(call("GET", 0).made, "");
+	assert_string_equal(call("POST", 51).made, "");
+	fake_commit_e = ERR_UNKNOWN_OUTCOME;
+	assert_string_equal(call("POST", 50).made, "");
+	assert_string_equal(call("DELETE", 50).made, "");
+}
+
+static struct fake_answer list_with(const char *facts)
+{
+	fake_facts = facts;
+	return call("GET", 0);
+}
+
+/* The table itself is never behind. */
+static void the_database_needs_no_facts(void **state)
+{
+	(void)state;
+	ANSWERS(list_with("a50=0.9999, a49=1.9999"), 200, LIST_50, "");
+}
+
+static void facts_over_the_stand_in(void **state)
+{
+	(void)state;
+	fake_put(items, "49", "", "{\"id\":49");
+	fake_put(&fake.own, "10:49", "", NULL);
+	fake_sql_e = ERR_UNAVAILABLE;
+	ANSWERS(list_with("a50=0.101"), 200, EMPTY, "alarms;age=1");
+	ANSWERS(list_with("a50=0.100"), 200, LIST_50, "alarms;age=1"); /* not newer */
+	ANSWERS(list_with("a49=1.101"), 200,
+		"{\"count\":2,\"payload\":[{\"id\":50,\"is_alarm_set\":true},{\"id\":49,\"is_alarm_set\":true}]}", "alarms;age=1");
+	ANSWERS(list_with("a49=1.100"), 200, LIST_50, "alarms;age=1");                  /* the tombstone is as new */
+	ANSWERS(list_with("a48=1.101, a49=0.101"), 200, LIST_50, "alarms;age=1");        /* there is no item 48 */
+	fake_request.page = (struct page){ .limit = 1, .before = 50 };
+	ANSWERS(list_with("a49=1.101"), 200, "{\"count\":2,\"payload\":[{\"id\":49,\"is_alarm_set\":true}]}", "alarms;age=1");
+	fake.own.st = fake_never; /* what it lacks still means nothing */
+	ANSWERS(list_with("a50=1.101"), 503, "", "alarms");
+}
+
 /* Without triggers nobody else would learn of the alarm: the write is refused, and undone. */
 static void without_triggers(void **state)
 {
@@ -232,6 +281,9 @@ int main(void)
 		cmocka_unit_test_setup(the_stand_in_sorts, setup),
 		cmocka_unit_test_setup(a_write_of_unknown_outcome, setup),
 		cmocka_unit_test_setup(without_triggers, setup),
+		cmocka_unit_test_setup(writes_say_their_version, setup),
+		cmocka_unit_test_setup(the_database_needs_no_facts, setup),
+		cmocka_unit_test_setup(facts_over_the_stand_in, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

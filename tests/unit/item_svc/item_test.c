@@ -1,4 +1,4 @@
-/* item_test.c - flags from the alarms view, and what a visit says. */
+/* item_test.c - what a visit says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,21 +7,6 @@
 
 #include "item_svc/item.h"
 #include "shared/base/hash.h"
-
-static void flags(void **state)
-{
-	const struct slice entries[] = { SLICE("1"), SLICE_NONE, SLICE("") };
-	enum alarm_flag f[3];
-
-	(void)state;
-	item_flags(entries, 3, f);
-	assert_int_equal(f[0], ALARM_FLAG_ON);
-	assert_int_equal(f[1], ALARM_FLAG_OFF);
-	assert_int_equal(f[2], ALARM_FLAG_ON);
-	item_flags_unknown(3, f);
-	for (size_t i = 0; i < 3; i++)
-		assert_int_equal(f[i], ALARM_FLAG_UNKNOWN);
-}
 
 static void visit_of_a_known_caller(void **state)
 {
@@ -53,7 +38,6 @@ static void visit_of_an_unknown_caller_has_the_hash(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(flags),
 		cmocka_unit_test(visit_of_a_known_caller),
 		cmocka_unit_test(visit_of_an_unknown_caller_has_the_hash),
 	};

@@ -163,6 +163,59 @@ static void stale_neighbours(void **state)
 	assert_int_equal(call("/").status, 401);
 }
 
+/* ---- the consistency token ---- */
+
+static struct fake_answer with(const char *path, const char *facts)
+{
+	fake_facts = facts;
+	return call(path);
+}
+
+static void facts_that_are_newer_are_laid_over(void **state)
+{
+	(void)state;
+	fake_put(alarms, "10:49", "", NULL); /* a tombstone; its version is 100, as the entry's */
+	ANSWERS(with("/", "a50=0.101, a49=1.101"), 200, LIST("false", "true"), "");
+	ANSWERS(with("/", "a50=0.100, a49=1.100"), 200, LIST("true", "false"), "");
+	ANSWERS(with("/", "a50=0.101"), 200, LIST("false", "false"), "");
+	ANSWERS(with("/50", "a50=0.101"), 200, ONE("false"), "");
+	ANSWERS(with("/50", "a50=0.99"), 200, ONE("true"), "");
+	fake_request.head = true;
+	ANSWERS(with("/50", "a50=0.101"), 200, ONE("false"), "");
+	users->st = alarms->st = fake_stale;
+	ANSWERS(with("/", "a50=0.101"), 200, LIST("false", "false"), "alarms;age=12, users;age=12");
+}
+
+/* A fact makes its item known, and nothing else. */
+static void facts_where_nothing_is_loaded(void **state)
+{
+	(void)state;
+	alarms->st = fake_never;
+	ANSWERS(with("/", "a49=0.5"), 200, LIST("null", "false"), "alarms");
+	ANSWERS(with("/", "a50=0.99"), 200, LIST("true", "null"), "alarms"); /* what was read so far is newer than the fact */
+	alarms->e = ERR_UNAVAILABLE;
+	ANSWERS(with("/", "a50=0.99"), 200, LIST("false", "null"), "alarms");
+	alarms->e = ERR_OK;
+	alarms->st = fake_fresh;
+	users->st = fake_never;
+	ANSWERS(with("/", "a49=1.5"), 200, LIST("null", "true"), "users");
+}
+
+static void facts_that_are_none(void **state)
+{
+	static const char *const none[] = {
+		"", ",,,", "garbage", "a50=0", "a50=0.", "a50=0.-1", "a50=0.+200", "a50=0.0200", "a50=0.0", "a50=2.200", "a050=0.200", "a0=0.200",
+		"a2147483648=0.200", "b50=0.200", "A50=0.200", "a50 = 0.200", "a50=0.200;x", "a50=0.18446744073709551616", "v50=0.200",
+		"a50=0.10000000000000000", "a50=0.18446744073709551615", /* seventeen digits and more: no version is that high */
+		"a51=0.200", "v50=200.01a20223-d9cb-7e22-a9cd-000000000001",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		ANSWERS(with("/", none[i]), 200, LIST("true", "false"), "");
+	ANSWERS(with("/", "garbage, a50=0.200"), 200, LIST("false", "false"), "");
+}
+
 static void database_away(void **state)
 {
 	static const enum err away[] = { ERR_UNAVAILABLE, ERR_BUSY, ERR_TIMEOUT, ERR_INTERNAL };
@@ -277,6 +330,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_list, setup, teardown),
 		cmocka_unit_test_setup_teardown(neighbours_never_loaded, setup, teardown),
 		cmocka_unit_test_setup_teardown(stale_neighbours, setup, teardown),
+		cmocka_unit_test_setup_teardown(facts_that_are_newer_are_laid_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(facts_where_nothing_is_loaded, setup, teardown),
+		cmocka_unit_test_setup_teardown(facts_that_are_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(database_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_stand_in_changes_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_item_is_a_visit, setup, teardown),

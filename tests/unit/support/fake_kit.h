@@ -21,6 +21,7 @@
 #include "shared/svc/relay.h"
 #include "shared/svc/router.h"
 #include "shared/svc/service.h"
+#include "shared/svc/token.h"
 
 #define FAKE_ENTRIES 16
 
@@ -33,6 +34,7 @@ struct view {
 	size_t count;
 	struct {
 		const char *key, *term, *value;
+		uint64_t version;
 	} entries[FAKE_ENTRIES];
 };
 
@@ -52,7 +54,8 @@ static inline void fake_put(struct view *v, const char *key, const char *term, c
 	assert_true(v->count < FAKE_ENTRIES);
 	v->entries[v->count].key = key;
 	v->entries[v->count].term = term;
-	v->entries[v->count++].value = value;
+	v->entries[v->count].version = 100;
+	v->entries[v->count++].value = value; /* NULL: a tombstone */
 }
 
 static inline enum err fake_state(const struct view *v, struct view_state *st)
@@ -66,19 +69,30 @@ void view_state_get(const struct view *v, struct view_state *out)
 	(void)fake_state(v, out);
 }
 
-enum err view_get(struct view *v, struct arena *a, int64_t deadline_us, const struct slice *keys, size_t count, struct slice *values,
-		  struct view_state *st)
+enum err view_get_versions(struct view *v, struct arena *a, int64_t deadline_us, const struct slice *keys, size_t count,
+			   struct slice *values, uint64_t *versions, struct view_state *st)
 {
 	(void)a;
 	assert_true(deadline_us > 0);
 	for (size_t i = 0; i < count; i++) {
 		values[i] = SLICE_NONE;
+		versions[i] = 0;
 		for (size_t n = 0; n < v->count && v->e == ERR_OK; n++) {
-			if (slice_eq(keys[i], slice_str(v->entries[n].key)))
-				values[i] = slice_str(v->entries[n].value);
+			if (!slice_eq(keys[i], slice_str(v->entries[n].key)))
+				continue;
+			values[i] = slice_str(v->entries[n].value);
+			versions[i] = v->entries[n].version;
 		}
 	}
 	return fake_state(v, st);
+}
+
+enum err view_get(struct view *v, struct arena *a, int64_t deadline_us, const struct slice *keys, size_t count, struct slice *values,
+		  struct view_state *st)
+{
+	uint64_t *versions = arena_alloc_array(a, count + 1, sizeof(*versions));
+
+	return view_get_versions(v, a, deadline_us, keys, count, values, versions, st);
 }
 
 enum err view_group(struct view *v, struct arena *a, int64_t deadline_us, struct slice key, struct slice group,
@@ -91,7 +105,7 @@ enum err view_group(struct view *v, struct arena *a, int64_t deadline_us, struct
 		struct view_entry at;
 
 		assert_int_equal(v->spec->place(slice_str(v->entries[n].key), &at), ERR_OK);
-		if (slice_eq(at.group, group))
+		if (slice_eq(at.group, group) && v->entries[n].value != NULL)
 			(*fields)[(*count)++] = (struct view_field){ at.field, slice_str(v->entries[n].value) };
 	}
 	return fake_state(v, st);
@@ -254,9 +268,11 @@ struct fake_answer {
 	int status;
 	char body[4096];
 	char degraded[128]; /* the header */
+	char made[128];     /* Consistency-Token */
 };
 
 static struct request fake_request; /* the next one: set what it has */
+static const char *fake_facts;      /* its Consistency-Token */
 
 /* Whatever was set up before; views are fresh and empty, the database answers. */
 static inline void fake_reset(const struct view_spec *first, const struct view_spec *second, const struct view_spec *own)
@@ -265,6 +281,7 @@ static inline void fake_reset(const struct view_spec *first, const struct view_s
 				 .own = { .spec = own, .st = fake_fresh } };
 	fake_sql_e = fake_commit_e = ERR_OK;
 	fake_request = (struct request){ .token = SLICE("token") };
+	fake_facts = NULL;
 }
 
 /* Auth, then the handler of the call; what was set in fake_request goes with it and is gone afterwards. */
@@ -281,6 +298,8 @@ static inline struct fake_answer fake_call(const struct route *routes, const cha
 	rq->svc = &fake;
 	rq->app = app;
 	rq->deadline_us = clock_mono_us() + 2000000;
+	token_read_field(rq, slice_str(fake_facts), clock_wall_us());
+	fake_facts = NULL;
 	buf_init(&reply.body, 0);
 	buf_init(&degraded, 0);
 	answer.e = router_match(routes, slice_str(method), slice_str(path), &route, &rq->path_id);
@@ -296,6 +315,9 @@ static inline struct fake_answer fake_call(const struct route *routes, const cha
 	assert_true(degraded.len < sizeof(answer.degraded));
 	if (degraded.len > 0)
 		memcpy(answer.degraded, degraded.ptr, degraded.len);
+	assert_true(rq->made.len < sizeof(answer.made));
+	if (rq->made.len > 0)
+		memcpy(answer.made, rq->made.ptr, rq->made.len);
 	buf_free(&reply.body);
 	buf_free(&degraded);
 	arena_free(&rq->arena);
