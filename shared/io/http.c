@@ -14,7 +14,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <microhttpd.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,7 +23,7 @@
 #include <unistd.h>
 
 #include "shared/base/clock.h"
-#include "shared/base/cond.h"
+#include "shared/base/inflight.h"
 #include "shared/base/log.h"
 #include "shared/io/http_check.h"
 #include "shared/io/http_exchange.h"
@@ -46,9 +45,7 @@ struct http_server {
 	atomic_uint_fast64_t accepted, open, refused;
 	atomic_bool draining; /* answers close their connection */
 	atomic_bool dropping; /* the time for draining is over: what waits is not run */
-	pthread_mutex_t lock;
-	pthread_cond_t idle; /* active became 0 */
-	atomic_uint_fast64_t active; /* exchanges between on_request and on_done, but those in X_REST */
+	struct inflight active;  /* exchanges between on_request and on_done, but those in X_REST */
 };
 
 /* ---- the answer ---- */
@@ -124,9 +121,7 @@ static enum MHD_Result pass_field(void *cls, enum MHD_ValueKind kind, const char
 
 void http_header_each(const struct http_exchange *x, const char *name, void (*each)(void *ctx, struct slice value), void *ctx)
 {
-	struct fields f = { .name = slice_str(name), .each = each, .ctx = ctx };
-
-	MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, pass_field, &f);
+	MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, pass_field, &(struct fields){ slice_str(name), each, ctx });
 }
 
 /* ---- one request through the library's calls ---- */
@@ -138,21 +133,12 @@ static enum MHD_Result note_header(void *cls, enum MHD_ValueKind kind, const cha
 	return MHD_YES;
 }
 
-static void leave(struct http_server *s)
-{
-	if (atomic_fetch_sub(&s->active, 1) != 1 || !atomic_load(&s->draining))
-		return;
-	pthread_mutex_lock(&s->lock);
-	pthread_cond_signal(&s->idle);
-	pthread_mutex_unlock(&s->lock);
-}
-
 /* The answer is ready, but the client has not sent all yet. A server that is stopped does not wait for that. */
 static void await_rest(struct http_exchange *x)
 {
 	exchange_begin_rest(x, x->server->watchdog);
 	x->active = false;
-	leave(x->server);
+	inflight_leave(&x->server->active);
 }
 
 /* @thread: the loop. The request is whole, or as much of it as will be read before it is judged. */
@@ -164,7 +150,7 @@ static enum MHD_Result begin_work(struct http_exchange *x)
 	x->state = X_PENDING;
 	x->counted = true;
 	x->active = true;
-	atomic_fetch_add(&s->active, 1);
+	inflight_enter(&s->active);
 	s->o.on_request(s->o.ctx, x);
 	if (x->handed) /* a worker may be at it already: x is no longer ours to look at */
 		return MHD_YES;
@@ -368,7 +354,7 @@ static void request_completed(void *cls, struct MHD_Connection *c, void **con_cl
 		s->o.on_done(s->o.ctx, x);
 	exchange_reset(x);
 	if (active)
-		leave(s);
+		inflight_leave(&s->active);
 }
 
 /* Paths and queries stay as they were sent. */
@@ -379,8 +365,7 @@ static size_t keep_escaped(void *cls, struct MHD_Connection *c, char *s)
 	return strlen(s);
 }
 
-static void library_log(void *cls, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
-static void library_log(void *cls, const char *format, va_list ap)
+__attribute__((format(printf, 2, 0))) static void library_log(void *cls, const char *format, va_list ap)
 {
 	const struct http_server *s = cls;
 	char text[200];
@@ -425,8 +410,7 @@ static void server_free(struct http_server *s)
 		close(s->listen_fd);
 	workers_free(&s->workers);
 	watchdog_free(&s->watchdog);
-	pthread_cond_destroy(&s->idle);
-	pthread_mutex_destroy(&s->lock);
+	inflight_destroy(&s->active);
 	free(s->name);
 	free(s);
 }
@@ -441,8 +425,7 @@ static struct http_server *server_create(const struct http_options *o)
 	s->port = o->port;
 	s->listen_fd = -1;
 	s->name = strdup(o->name);
-	pthread_mutex_init(&s->lock, NULL);
-	cond_create(&s->idle);
+	inflight_init(&s->active);
 	if (s->name == NULL) {
 		server_free(s);
 		return NULL;
@@ -492,17 +475,6 @@ void http_stats_get(const struct http_server *s, struct http_stats *out)
 	out->queued = s->workers == NULL ? 0 : workers_waiting(s->workers);
 }
 
-/* Waits until no exchange is between on_request and on_done. */
-static void wait_idle(struct http_server *s, int drain_ms)
-{
-	int64_t until_us = clock_mono_us() + (int64_t)drain_ms * 1000;
-
-	pthread_mutex_lock(&s->lock);
-	while (atomic_load(&s->active) > 0 && cond_wait_until(&s->idle, &s->lock, until_us))
-		;
-	pthread_mutex_unlock(&s->lock);
-}
-
 void http_leave(struct http_server *s)
 {
 	atomic_store(&s->draining, true);
@@ -519,7 +491,7 @@ void http_stop(struct http_server **server, int drain_ms)
 	MHD_quiesce_daemon(s->daemon);
 	/* Refuses connections from now on; closed only at the end, because the loop may be about to accept on it. */
 	shutdown(s->listen_fd, SHUT_RDWR);
-	wait_idle(s, drain_ms);
+	(void)inflight_wait(&s->active, clock_mono_us() + (int64_t)drain_ms * 1000);
 	atomic_store(&s->dropping, true);
 	if (s->workers != NULL)
 		workers_stop(s->workers); /* resumes all that was suspended: the library aborts otherwise */
