@@ -13,6 +13,7 @@
 #include "shared/base/log.h"
 #include "shared/svc/courier.h"
 #include "shared/svc/service.h"
+#include "shared/svc/token.h"
 
 #define SEGMENT_BYTES (4u << 20)
 #define MIB (UINT64_C(1) << 20)
@@ -105,20 +106,19 @@ void visits_stop(struct visits **vv)
 	*vv = NULL;
 }
 
-static enum err append(struct visits *v, const struct request *rq, uint32_t item_id)
+/* *visit is what was written; its id lives in <id>. */
+static enum err append(struct visits *v, const struct request *rq, uint32_t item_id, char id[CLOCK_UUID_LEN + 1], struct visit_event *visit)
 {
 	struct spool *spool = need_spool(v);
-	char id[CLOCK_UUID_LEN + 1];
-	struct visit_event visit;
 	struct buf record;
 	enum err e = ERR_UNAVAILABLE;
 
 	if (spool == NULL)
 		return e;
 	clock_uuid7(id);
-	visit = item_visit(rq, item_id, slice_str(id), clock_wall_us());
+	*visit = item_visit(rq, item_id, slice_str(id), clock_wall_us());
 	buf_init(&record, 0);
-	visit_event_write(&record, &visit);
+	visit_event_write(&record, visit);
 	e = buf_ok(&record) ? spool_append(spool, buf_slice(&record)) : ERR_NO_MEMORY;
 	buf_free(&record);
 	return e;
@@ -134,12 +134,16 @@ static void lose(struct visits *v, enum err e)
 	pthread_mutex_unlock(&v->lock);
 }
 
-void visits_record(struct visits *v, const struct request *rq, uint32_t item_id)
+void visits_record(struct visits *v, struct request *rq, uint32_t item_id)
 {
-	enum err e = append(v, rq, item_id);
+	char id[CLOCK_UUID_LEN + 1];
+	struct visit_event visit;
+	enum err e = append(v, rq, item_id, id, &visit);
 
-	if (e == ERR_OK)
-		counter_add(v->recorded, 1);
-	else
+	if (e != ERR_OK) {
 		lose(v, e);
+		return;
+	}
+	counter_add(v->recorded, 1);
+	token_visit_made(rq, item_id, visit.visited_us, visit.id);
 }

@@ -13,8 +13,8 @@ struct visits *visits_start(struct service *s);
 /* After the last request. Delivers what it can within 2 s. */
 void visits_stop(struct visits **v);
 
-/* Remembers that the caller looks at the item: one write() to a local file. Never fails the request: a visit
- * that cannot be kept is counted and logged. On a worker. */
-void visits_record(struct visits *v, const struct request *rq, uint32_t item_id);
+/* Remembers that the caller looks at the item: one write() to a local file; the answer tells of it in Consistency-Token. Never fails
+ * the request: a visit that cannot be kept is counted and logged, and not told of. On a worker. */
+void visits_record(struct visits *v, struct request *rq, uint32_t item_id);
 
 #endif

@@ -2,6 +2,7 @@
 #include "user_svc/routes.h"
 
 #include "shared/svc/own.h"
+#include "shared/svc/token.h"
 #include "user_svc/store.h"
 #include "user_svc/views.h"
 
@@ -29,6 +30,19 @@ static enum err list_users(struct request *rq, struct reply *rp)
 	return reply_done(rp);
 }
 
+/* The visits that the caller tells of itself: they may still be on their way here. */
+static enum err lay_facts(struct request *rq, struct visit **visits, size_t *count)
+{
+	size_t laid;
+	enum err e;
+
+	if (rq->facts.count == 0)
+		return ERR_OK;
+	e = visit_lay(visits, count, &rq->facts, rq->arena, &laid);
+	token_laid(rq, FACT_VISITS, laid);
+	return e;
+}
+
 /* The items that the caller visited last, latest first. */
 static enum err last_items(struct request *rq, uint32_t items[VISIT_RUNS], struct slice fragments[VISIT_RUNS], size_t *count)
 {
@@ -38,6 +52,8 @@ static enum err last_items(struct request *rq, uint32_t items[VISIT_RUNS], struc
 
 	if (own_is_away(e))
 		e = views_own_visits(rq, rq->caller_id, &visits, &n);
+	if (e == ERR_OK)
+		e = lay_facts(rq, &visits, &n);
 	if (e != ERR_OK)
 		return e;
 	n = visit_runs(visits, n, items);

@@ -64,6 +64,42 @@ size_t visit_trim(struct visit *visits, size_t count)
 	return kept;
 }
 
+static bool is_there(const struct visit *visits, size_t count, struct slice id)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (slice_eq(slice_str(visits[i].id), id))
+			return true;
+	}
+	return false;
+}
+
+enum err visit_lay(struct visit **visits, size_t *count, const struct fact_list *facts, struct arena *a, size_t *laid)
+{
+	struct visit *all = arena_alloc_array(a, *count + facts->count + 1, sizeof(*all));
+	size_t n = *count;
+
+	*laid = 0;
+	if (all == NULL)
+		return ERR_NO_MEMORY;
+	if (n > 0)
+		memcpy(all, *visits, n * sizeof(*all));
+	for (unsigned i = 0; i < facts->count; i++) {
+		const struct fact *f = &facts->facts[i];
+		struct slice id = slice_of(f->event, f->event_len);
+
+		if (f->domain != FACT_VISITS || !shop_is_event_id(id) || is_there(all, n, id))
+			continue;
+		all[n] = (struct visit){ .visited_us = f->order, .item_id = f->item };
+		memcpy(all[n++].id, id.ptr, id.len);
+	}
+	*laid = n - *count;
+	if (*laid == 0)
+		return ERR_OK;
+	*visits = all;
+	*count = visit_trim(all, n);
+	return ERR_OK;
+}
+
 size_t visit_runs(const struct visit *visits, size_t count, uint32_t items[VISIT_RUNS])
 {
 	size_t runs = 0;

@@ -14,6 +14,7 @@
 #include "shared/base/arena.h"
 #include "shared/base/buf.h"
 #include "shared/base/err.h"
+#include "shared/base/facts.h"
 #include "shared/base/slice.h"
 #include "shared/events/shop.h"
 
@@ -31,6 +32,10 @@ struct visit {
 /* Sorts the visits of one user, oldest first, and puts those that are not kept behind the others. Returns how many are kept.
  * What is shown of the result does not depend on when visits arrived, nor on trims in between (within VISIT_KEEP_MAX). */
 size_t visit_trim(struct visit *visits, size_t count);
+
+/* Adds the visits among <facts> that are not in sorted <visits> yet, so that the result is as if they had been stored: *visits is new then,
+ * from <a>, and *laid says how many there were. ERR_NO_MEMORY. */
+enum err MUST_CHECK visit_lay(struct visit **visits, size_t *count, const struct fact_list *facts, struct arena *a, size_t *laid);
 
 /* The item of each run of sorted <visits>, latest first, at most VISIT_RUNS. Returns how many. */
 size_t visit_runs(const struct visit *visits, size_t count, uint32_t items[VISIT_RUNS]);

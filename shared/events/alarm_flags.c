@@ -50,7 +50,7 @@ enum err alarm_flags_get(struct request *rq, struct view *alarms, const uint32_t
 
 		flags[i] = alarm_flag_of(&known, facts_alarm(&rq->facts, item_ids[i]), &laid);
 		if (laid)
-			token_laid(rq, FACT_ALARMS);
+			token_laid(rq, FACT_ALARMS, 1);
 	}
 	return ERR_OK;
 }

@@ -69,10 +69,10 @@ void token_read(struct request *rq)
 		http_header_each(rq->x, TOKEN_HEADER, read_one, rq);
 }
 
-void token_laid(struct request *rq, enum fact_domain domain)
+void token_laid(struct request *rq, enum fact_domain domain, size_t count)
 {
 	if (rq->token_stats != NULL)
-		counter_add(rq->token_stats->laid[domain], 1);
+		counter_add(rq->token_stats->laid[domain], count);
 }
 
 /* ---- what a request made ---- */

@@ -26,8 +26,8 @@ void token_read(struct request *rq);
 /* The same of one field, on top of what there is. <now_us>: wall clock. */
 void token_read_field(struct request *rq, struct slice field, int64_t now_us);
 
-/* A fact told this answer something that was not known here: counted. */
-void token_laid(struct request *rq, enum fact_domain domain);
+/* So many facts told this answer something that was not known here: counted. */
+void token_laid(struct request *rq, enum fact_domain domain, size_t count);
 
 /* What this request wrote, for its answer. */
 void token_alarm_made(struct request *rq, uint32_t item_id, bool on, uint64_t version);

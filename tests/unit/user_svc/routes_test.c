@@ -246,6 +246,66 @@ static void stale_neighbours(void **state)
 	ANSWERS(visit(), 200, "{\"count\":1,\"payload\":[" ITEM(1, "false") "]}", "alarms;age=12, items;age=12");
 }
 
+/* ---- the consistency token ---- */
+
+static struct fake_answer visit_with(const char *facts)
+{
+	fake_facts = facts;
+	return visit();
+}
+
+/* What the table has: 1 2 3 3, at 100 to 103. */
+static void visits_that_are_not_here_yet(void **state)
+{
+	(void)state;
+	ANSWERS(visit_with("v4=200." EVENT "9"), 200,
+		"{\"count\":3,\"payload\":[" ITEM(4, "false") "," ITEM(3, "true") "," ITEM(2, "false") "]}", "");
+	ANSWERS(visit_with("v3=200." EVENT "9, v1=199." EVENT "8"), 200,
+		"{\"count\":3,\"payload\":[" ITEM(3, "true") "," ITEM(1, "false") "," ITEM(3, "true") "]}", "");
+	ANSWERS(visit_with("v3=200." EVENT "9"), 200,
+		"{\"count\":3,\"payload\":[" ITEM(3, "true") "," ITEM(2, "false") "," ITEM(1, "false") "]}", ""); /* the same run */
+	ANSWERS(visit_with("v4=102." EVENT "3"), 200,
+		"{\"count\":3,\"payload\":[" ITEM(3, "true") "," ITEM(2, "false") "," ITEM(1, "false") "]}", ""); /* known by its id */
+	ANSWERS(visit_with("v4=102." EVENT "31"), 200,
+		"{\"count\":3,\"payload\":[" ITEM(3, "true") "," ITEM(2, "false") "," ITEM(1, "false") "]}", ""); /* no event id of ours */
+	ANSWERS(visit_with("v4=102." EVENT "0"), 200,
+		"{\"count\":3,\"payload\":[" ITEM(3, "true") "," ITEM(4, "false") "," ITEM(2, "false") "]}", ""); /* in between, by its id */
+	ANSWERS(visit_with("v9=300." EVENT "9"), 200,
+		"{\"count\":3,\"payload\":[" ITEM(3, "true") "," ITEM(2, "false") "," ITEM(1, "false") "]}", ""); /* there is no item 9 */
+	db.visits = 0;
+	ANSWERS(visit_with("v4=200." EVENT "9"), 200, "{\"count\":1,\"payload\":[" ITEM(4, "false") "]}", "");
+	fake_sql_e = ERR_UNAVAILABLE;
+	ANSWERS(visit_with("v3=2." EVENT "60"), 200, "{\"count\":2,\"payload\":[" ITEM(1, "false") "," ITEM(4, "false") "]}", "users;age=1");
+	ANSWERS(visit_with("v3=2." EVENT "7"), 200,
+		"{\"count\":3,\"payload\":[" ITEM(3, "true") "," ITEM(1, "false") "," ITEM(4, "false") "]}", "users;age=1");
+}
+
+/* A visit cannot have been tomorrow: it would stand at the top whatever its sender looks at next. */
+static void visits_that_cannot_be(void **state)
+{
+	char fact[128];
+	int64_t now_us = clock_wall_us(), day_us = INT64_C(86400000000);
+
+	(void)state;
+	db.visits = 0;
+	snprintf(fact, sizeof(fact), "v1=%lld." EVENT "9", (long long)(now_us + day_us + 60000000));
+	ANSWERS(visit_with(fact), 200, "{\"count\":0,\"payload\":[]}", "");
+	snprintf(fact, sizeof(fact), "v1=%lld." EVENT "9", (long long)(now_us + day_us - 60000000));
+	ANSWERS(visit_with(fact), 200, "{\"count\":1,\"payload\":[" ITEM(1, "false") "]}", "");
+	ANSWERS(visit_with("v1=9223372036854775807." EVENT "9, v1=-5." EVENT "8, v1=." EVENT "7, v1=5., v1=5"), 200,
+		"{\"count\":0,\"payload\":[]}", "");
+}
+
+static void flags_that_are_newer(void **state)
+{
+	(void)state;
+	db.visits = 1;
+	ANSWERS(visit_with("a1=1.5"), 200, "{\"count\":1,\"payload\":[" ITEM(1, "true") "]}", "");
+	alarms->st = fake_never;
+	ANSWERS(visit_with("a1=0.5"), 200, "{\"count\":1,\"payload\":[" ITEM(1, "false") "]}", "alarms");
+	ANSWERS(visit_with("a2=0.5"), 200, "{\"count\":1,\"payload\":[" ITEM(1, "null") "]}", "alarms");
+}
+
 static void visits_from_the_copy(void **state)
 {
 	(void)state;
@@ -282,6 +342,9 @@ int main(void)
 		cmocka_unit_test_setup(items_never_loaded, setup),
 		cmocka_unit_test_setup(alarms_never_loaded, setup),
 		cmocka_unit_test_setup(stale_neighbours, setup),
+		cmocka_unit_test_setup(visits_that_are_not_here_yet, setup),
+		cmocka_unit_test_setup(visits_that_cannot_be, setup),
+		cmocka_unit_test_setup(flags_that_are_newer, setup),
 		cmocka_unit_test_setup(visits_from_the_copy, setup),
 		cmocka_unit_test_setup(the_copy_cannot_say, setup),
 	};
