@@ -19,6 +19,7 @@
 #include "shared/io/http.h"
 #include "shared/svc/metrics.h"
 #include "shared/svc/router.h"
+#include "shared/svc/token.h"
 #include "tests/unit/support/http_client.h"
 
 #define BODY_LIMIT 100
@@ -106,6 +107,26 @@ static inline enum err hold(struct request *rq, struct reply *rp)
 	return reply_empty(rp, 200);
 }
 
+/* Answers with the facts that were understood, and makes one of each kind. */
+static inline enum err facts(struct request *rq, struct reply *rp)
+{
+	char text[16384];
+
+	buf_add(&rp->body, text, facts_write(&rq->facts, text, sizeof(text)));
+	if (rq->head)
+		return reply_done(rp);
+	token_visit_made(rq, 7, 1700000000000001, SLICE_LIT("e-1"));
+	token_laid(rq, FACT_VISITS, 3);
+	return reply_done(rp);
+}
+
+static inline enum err write_and_fail(struct request *rq, struct reply *rp)
+{
+	(void)rp;
+	token_alarm_made(rq, 50, true, 1700000000000001);
+	return ERR_NO_MEMORY;
+}
+
 static const struct route routes[] = {
 	{ .method = "GET", .path = "/", .run = list, .paged = true },
 	{ .method = "POST", .path = "/", .run = add, .body_id = "item_id" },
@@ -113,6 +134,8 @@ static const struct route routes[] = {
 	{ .method = "GET", .path = "/{id}", .run = one },
 	{ .method = "GET", .path = "/outcome", .run = outcome },
 	{ .method = "POST", .path = "/outcome", .run = outcome },
+	{ .method = "GET", .path = "/facts", .run = facts },
+	{ .method = "POST", .path = "/facts", .run = write_and_fail },
 	{ .method = "GET", .path = "/too_much", .run = too_much },
 	{ .method = "GET", .path = "/with_detail", .run = with_detail },
 	{ .method = "GET", .path = "/hold", .run = hold },
