@@ -243,7 +243,7 @@ void facts_degraded(struct slice header, bool named[FACT_DOMAINS])
 
 		if (slice_eq(name, SLICE_LIT("alarms")))
 			named[FACT_ALARMS] = true;
-		else if (slice_eq(name, SLICE_LIT("users")) || slice_eq(name, SLICE_LIT("visits")))
+		if (name.len > 0)
 			named[FACT_VISITS] = true;
 	}
 }

@@ -61,7 +61,8 @@ unsigned facts_expire(struct fact_list *list, const bool degraded[FACT_DOMAINS],
 /* As the value of a header; the newest that fit into <size>. Its length, without a NUL. */
 size_t facts_write(const struct fact_list *list, char *out, size_t size);
 
-/* Which domains a Degraded header names ("alarms;age=12, users"). Visits are kept by the users' service: either name is theirs. */
+/* Which domains a Degraded header names ("alarms;age=12, users"). Visits have no name there, as no mark tells how far they are. But when
+ * they are held up some other domain is as well: any name stands for them. */
 void facts_degraded(struct slice header, bool named[FACT_DOMAINS]);
 
 #endif

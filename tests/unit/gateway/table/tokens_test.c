@@ -130,9 +130,11 @@ static void degraded_keeps_a_domain(void **state)
 {
 	(void)state;
 	answer("alice", "a1=1.1, v1=1.e", "alarms;age=6", T0);
-	assert_string_equal(ask("alice", NULL, T0 + FACT_LIFE_MS), "a1=1.1");
+	answer("bob", "a1=1.1, v1=1.e", "items;age=6", T0);
+	assert_string_equal(ask("alice", NULL, T0 + FACT_LIFE_MS), "a1=1.1, v1=1.e");
+	assert_string_equal(ask("bob", NULL, T0 + FACT_LIFE_MS), "v1=1.e"); /* visits: whatever it names */
 	answer("alice", NULL, "alarms;age=900", T0 + 900000);
-	assert_string_equal(ask("alice", NULL, T0 + FACT_LIFE_DEGRADED_MS - 1), "a1=1.1");
+	assert_string_equal(ask("alice", NULL, T0 + FACT_LIFE_DEGRADED_MS - 1), "a1=1.1, v1=1.e");
 	assert_string_equal(ask("alice", NULL, T0 + FACT_LIFE_DEGRADED_MS), "");
 }
 
