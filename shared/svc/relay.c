@@ -99,6 +99,11 @@ static void set_leading(struct relay *r, bool leading)
 	gauge_set(r->leader, leading);
 }
 
+bool relay_is_leader(struct relay *r)
+{
+	return gauge_get(r->leader) == 1;
+}
+
 static void set_flowing(struct relay *r, bool flowing)
 {
 	pthread_mutex_lock(&r->lock);
@@ -223,12 +228,14 @@ static void register_metrics(struct relay *r, struct metrics *m)
 	r->elections = metrics_counter(m, "moa_relay_elections_total", "Terms this instance began as leader.", labels);
 	r->resends = metrics_counter(m, "moa_relay_resends_total", "Batches sent again after a failure.", labels);
 	r->rounds = metrics_counter(m, "moa_audit_rounds_total", "Snapshot rounds completed.", labels);
+	r->rounds_abandoned = metrics_counter(m, "moa_audit_rounds_abandoned_total", "Snapshot rounds begun and not completed.", labels);
 	r->leader = metrics_gauge(m, "moa_relay_leader", "1 while this instance is the relay.", labels);
 	r->triggers_missing = metrics_gauge(m, "moa_outbox_triggers_missing", "Triggers that the owned table lacks.", labels);
 	r->depth = metrics_gauge(m, "moa_outbox_depth_rows", "Rows in the outbox, as the leader saw them.", labels);
 	r->age_us = metrics_gauge(m, "moa_outbox_oldest_age_microseconds", "Age of the oldest outbox row.", labels);
 	r->round_end_s = metrics_gauge(m, "moa_audit_last_round_timestamp_seconds", "When the last snapshot round ended.", labels);
 	r->round_rows = metrics_gauge(m, "moa_audit_last_round_rows", "Rows of the last snapshot round.", labels);
+	r->round_ms = metrics_gauge(m, "moa_audit_last_round_milliseconds", "How long the last snapshot round took.", labels);
 	arena_free(&a);
 }
 

@@ -33,6 +33,20 @@ struct owned_table {
 
 struct relay;
 
+/* The snapshot rounds of the table, whichever instance ran them. Times are the wall clock's. */
+struct relay_rounds {
+	bool running;           /* here, now */
+	bool wanted;            /* that one: asked for, or needed for a repair; else the audit */
+	int64_t start_us;       /* of that one */
+	uint64_t rows;          /* so far */
+	int64_t last_start_us;  /* of the last complete one; 0: there was none, or it is not known yet */
+	int64_t last_end_us;
+	uint64_t last_rows;
+	bool last_wanted;
+	uint64_t abandoned;     /* begun here and not completed */
+	enum err abandoned_why; /* the last of these */
+};
+
 struct relay_options {
 	const struct owned_table *table; /* borrowed, like all of these */
 	struct view *own;                /* the own copy */
@@ -56,5 +70,8 @@ bool relay_is_leader(const struct relay *r);
 void relay_wake(struct relay *r);
 /* A full snapshot round now (audit, repair). Any thread. */
 void relay_snapshot(struct relay *r);
+/* Any thread; the last round may be that of 2 s ago when another instance ran it. */
+void relay_rounds_get(struct relay *r, struct relay_rounds *out);
+bool relay_is_leader(struct relay *r);
 
 #endif

@@ -36,6 +36,7 @@
 #define RELAY_STATE_SERVER "server_start_s"
 #define RELAY_STATE_TABLE "table_made"
 #define RELAY_STATE_TERM "term"
+#define RELAY_STATE_AUDIT "audit_last" /* the last complete round: kind, start and end (wall clock, µs), rows */
 
 /* One record of a batch: a row gives one, a control row one for each partition. */
 struct outgoing {
@@ -109,10 +110,11 @@ struct relay {
 	uint64_t end_published;           /* begin version of the newest ~end that went out */
 	struct view_position own_end[TOPIC_PARTITIONS_MAX]; /* own copy when that ~end was applied */
 	bool own_end_valid;
+	struct relay_rounds report;
 
-	struct counter *events, *late, *rewritten, *elections, *resends, *rounds;
+	struct counter *events, *late, *rewritten, *elections, *resends, *rounds, *rounds_abandoned;
 	bool triggers_gone; /* when they were last looked for */
-	struct gauge *leader, *triggers_missing, *depth, *age_us, *round_end_s, *round_rows;
+	struct gauge *leader, *triggers_missing, *depth, *age_us, *round_end_s, *round_rows, *round_ms;
 };
 
 #endif

@@ -2,7 +2,8 @@
  *
  * A round is ~begin, every row in chunks, ~end. An abandoned round writes no ~end, so it claims nothing. Afterwards
  * the own copy is swept, as every reader sweeps its view. Only the leader runs rounds; a wish for one is kept in
- * relay_state until its ~end is published, whoever leads then.
+ * relay_state until its ~end is published, whoever leads then. So is the time of the last complete round: the next
+ * audit is due a period after it, however often instances start or take over meanwhile.
  */
 #include <string.h>
 
@@ -12,11 +13,12 @@
 
 #define CHUNK_ROWS 100
 #define CHUNK_DEADLINE_US 3000000
-#define DEPTH_EVERY_US 2000000
+#define LOOK_EVERY_US 2000000
 #define FLOW_WAIT_MS 100
 #define RETRY_MS 1000 /* a chunk that waits for one lock holds others: leave the writers time in between */
 #define END_WAIT_US 10000000
 #define SWEEP_REPLY_MS 2000
+#define AUDIT_RETRY_US 5000000 /* after an abandoned audit; less when the period is shorter */
 
 struct round {
 	uint64_t term;
@@ -25,6 +27,7 @@ struct round {
 	uint64_t begin;
 	uint64_t rows;
 	int64_t start_us;
+	int64_t start_wall_us;
 };
 
 static void wait_ms(struct relay *r, int ms)
@@ -33,15 +36,26 @@ static void wait_ms(struct relay *r, int ms)
 		(void)cond_wait_until(&r->wake, &r->lock, clock_mono_us() + (int64_t)ms * 1000);
 }
 
-/* Whether the round still makes sense: this term, and no newer wish. */
+/* Whether the round still makes sense: this term, and no newer wish; the slow audit also makes way for a wish not stored yet. */
 static bool goes_on(struct relay *r, const struct round *k)
 {
 	bool on;
 
 	pthread_mutex_lock(&r->lock);
 	on = !atomic_load(&r->stop) && r->leading && r->term == k->term && strcmp(r->wanted, k->token) == 0;
+	on = on && !(r->asked && k->token[0] == '\0');
 	pthread_mutex_unlock(&r->lock);
 	return on;
+}
+
+static void tell_running(struct relay *r, const struct round *k, bool running)
+{
+	pthread_mutex_lock(&r->lock);
+	r->report.running = running;
+	r->report.wanted = k->token[0] != '\0';
+	r->report.start_us = k->start_wall_us;
+	r->report.rows = k->rows;
+	pthread_mutex_unlock(&r->lock);
 }
 
 /* Waits while the relay does not get rid of what is there: rounds must not fill the outbox while Kafka is away. */
@@ -98,6 +112,7 @@ static enum err copy_table(struct relay *r, struct round *k)
 			continue;
 		}
 		k->rows += count;
+		tell_running(r, k, true);
 		relay_wake(r);
 		pace(r, k);
 	}
@@ -161,50 +176,118 @@ static void settle_own(struct relay *r, const struct round *k, const struct view
 	}
 }
 
-/* The wish is fulfilled, unless a newer one took its place. */
-static void clear_wish(struct relay *r, const struct round *k)
+/* ---- what is known of rounds ---- */
+
+/* Takes the last complete round as it was stored. One that is told in another way, by another version, is none. */
+static void take_last(struct relay *r, struct slice text)
+{
+	struct slice kind = slice_cut(&text, ' '), start = slice_cut(&text, ' '), end = slice_cut(&text, ' ');
+	int64_t start_us, end_us;
+	uint64_t rows;
+
+	if (!slice_to_i64(start, &start_us) || !slice_to_i64(end, &end_us) || !slice_to_u64(text, UINT64_MAX, &rows))
+		return;
+	pthread_mutex_lock(&r->lock);
+	r->report.last_wanted = slice_eq(kind, SLICE_LIT("snapshot"));
+	r->report.last_start_us = start_us;
+	r->report.last_end_us = end_us;
+	r->report.last_rows = rows;
+	pthread_mutex_unlock(&r->lock);
+	gauge_set(r->round_rows, (int64_t)rows);
+	gauge_set(r->round_end_s, end_us / 1000000);
+	gauge_set(r->round_ms, (end_us - start_us) / 1000);
+}
+
+static enum err read_last(struct relay *r, struct sql_conn *c, struct arena *a)
+{
+	struct slice text;
+	enum err e = outbox_state_get(c, a, RELAY_STATE_AUDIT, &text);
+
+	if (e == ERR_OK && text.ptr != NULL)
+		take_last(r, text);
+	return e;
+}
+
+void relay_rounds_get(struct relay *r, struct relay_rounds *out)
+{
+	pthread_mutex_lock(&r->lock);
+	*out = r->report;
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* Stores the round as the last one. The wish is fulfilled, unless a newer one took its place. */
+static enum err store_round(struct relay *r, const struct round *k, struct slice text)
 {
 	struct sql_conn *c = NULL;
-	enum err e;
+	enum err e = sql_acquire(r->db, clock_mono_us() + CHUNK_DEADLINE_US, &c);
 
-	if (k->token[0] == '\0')
-		return;
-	e = sql_acquire(r->db, clock_mono_us() + CHUNK_DEADLINE_US, &c);
-	if (e == ERR_OK) {
+	if (e != ERR_OK)
+		return e;
+	e = outbox_state_set(c, RELAY_STATE_AUDIT, text);
+	if (e == ERR_OK && k->token[0] != '\0')
 		e = outbox_state_clear(c, RELAY_STATE_WANTED, slice_str(k->token));
-		sql_release(&c);
-	}
+	sql_release(&c);
 	pthread_mutex_lock(&r->lock);
 	if (e == ERR_OK && strcmp(r->wanted, k->token) == 0)
 		r->wanted[0] = '\0';
 	pthread_mutex_unlock(&r->lock);
+	return e;
 }
 
-static void run_round(struct relay *r, struct round *k)
+static const char *kind_of(const struct round *k)
+{
+	return k->token[0] != '\0' ? "snapshot" : "audit";
+}
+
+static void complete(struct relay *r, const struct round *k)
+{
+	int64_t took_us = clock_mono_us() - k->start_us;
+	struct arena *a = arena_create(256, 4096);
+	struct slice text = arena_printf(a, "%s %lld %lld %llu", kind_of(k), (long long)k->start_wall_us,
+					 (long long)(k->start_wall_us + took_us), (unsigned long long)k->rows);
+
+	if (store_round(r, k, text) != ERR_OK)
+		log_warn("relay.round_unstored", "topic=%s", r->topic->name);
+	take_last(r, text);
+	counter_add(r->rounds, 1);
+	log_info("relay.round", "topic=%s kind=%s rows=%llu ms=%lld", r->topic->name, kind_of(k), (unsigned long long)k->rows,
+		 (long long)took_us / 1000);
+	arena_free(&a);
+}
+
+static void abandon(struct relay *r, const struct round *k, enum err why)
+{
+	pthread_mutex_lock(&r->lock);
+	r->report.abandoned++;
+	r->report.abandoned_why = why;
+	pthread_mutex_unlock(&r->lock);
+	counter_add(r->rounds_abandoned, 1);
+	log_info("relay.round_abandoned", "topic=%s kind=%s rows=%llu reason=%s", r->topic->name, kind_of(k), (unsigned long long)k->rows,
+		 err_name(why));
+	if (goes_on(r, k))
+		pause_round(r); /* it is still wanted */
+}
+
+static enum err run_round(struct relay *r, struct round *k)
 {
 	struct view_position at[TOPIC_PARTITIONS_MAX];
 	bool own = false;
 	enum err e;
 
 	k->start_us = clock_mono_us();
+	k->start_wall_us = clock_wall_us();
+	tell_running(r, k, true);
 	e = copy_table(r, k);
 	if (e == ERR_OK)
 		e = await_end(r, k, &own, at);
 	if (e == ERR_OK && own)
 		settle_own(r, k, at);
-	if (e != ERR_OK) {
-		log_info("relay.round_abandoned", "topic=%s rows=%llu reason=%s", r->topic->name, (unsigned long long)k->rows,
-			 err_name(e));
-		if (goes_on(r, k))
-			pause_round(r); /* the wish is still there */
-		return;
-	}
-	clear_wish(r, k);
-	counter_add(r->rounds, 1);
-	gauge_set(r->round_rows, (int64_t)k->rows);
-	gauge_set(r->round_end_s, clock_wall_us() / 1000000);
-	log_info("relay.round", "topic=%s kind=%s rows=%llu ms=%lld", r->topic->name, k->token[0] != '\0' ? "snapshot" : "audit",
-		 (unsigned long long)k->rows, (long long)(clock_mono_us() - k->start_us) / 1000);
+	tell_running(r, k, false);
+	if (e == ERR_OK)
+		complete(r, k);
+	else
+		abandon(r, k, e);
+	return e;
 }
 
 /* A wish made here is stored: the leader, here or elsewhere, sees it within a second. */
@@ -230,7 +313,8 @@ static void store_wish(struct relay *r)
 	pthread_mutex_unlock(&r->lock);
 }
 
-static void measure_depth(struct relay *r)
+/* What the database tells every instance: the outbox's depth, and the last round, which another may have run. */
+static void look_around(struct relay *r)
 {
 	struct arena *a = arena_create(1024, 65536);
 	struct sql_conn *c = NULL;
@@ -242,51 +326,95 @@ static void measure_depth(struct relay *r)
 			gauge_set(r->depth, (int64_t)rows);
 			gauge_set(r->age_us, age_us);
 		}
+		if (read_last(r, c, a) != ERR_OK)
+			log_debug("relay.last_round", "topic=%s detail=\"not read\"", r->topic->name);
 		sql_release(&c);
 	}
 	arena_free(&a);
 }
 
-/* What to do next; waits a little when there is nothing. */
-static enum { NOTHING, ASKED, ROUND } next_work(struct relay *r, struct round *k, int64_t next_audit_us)
+/* When the next audit is due (monotonic). A new leader asks the database, which knows of its predecessors' rounds. */
+struct audit_timer {
+	uint64_t term; /* that <next_us> was worked out for */
+	int64_t next_us;
+};
+
+static void set_timer(struct relay *r, struct audit_timer *t, uint64_t term)
 {
-	bool round;
+	int64_t period_us = (int64_t)r->audit_period_s * 1000000, since_us;
+	struct relay_rounds known;
+	struct arena *a = arena_create(1024, 65536);
+	struct sql_conn *c = NULL;
+	enum err e = sql_acquire(r->db, clock_mono_us() + CHUNK_DEADLINE_US, &c);
+
+	if (e == ERR_OK) {
+		e = read_last(r, c, a);
+		sql_release(&c);
+	}
+	arena_free(&a);
+	if (e != ERR_OK) {
+		pause_round(r);
+		return;
+	}
+	relay_rounds_get(r, &known);
+	since_us = clock_wall_us() - known.last_start_us;
+	t->term = term;
+	t->next_us = clock_mono_us();
+	if (since_us >= 0 && since_us < period_us) /* below 0: a clock was set back */
+		t->next_us += period_us - since_us;
+}
+
+/* What to do next; waits a little when there is nothing. */
+static enum { NOTHING, ASKED, ROUND, NEW_TERM } next_work(struct relay *r, struct round *k, const struct audit_timer *t)
+{
+	bool asked, leading, due;
 
 	pthread_mutex_lock(&r->lock);
-	if (!r->asked && !(r->leading && (r->wanted[0] != '\0' || clock_mono_us() >= next_audit_us)))
+	if (!r->asked && !(r->leading && (r->wanted[0] != '\0' || r->term != t->term || clock_mono_us() >= t->next_us)))
 		wait_ms(r, 500);
 	*k = (struct round){ .term = r->term };
 	memcpy(k->token, r->wanted, sizeof(k->token));
 	k->rows_per_s = k->token[0] != '\0' ? r->snapshot_rows_per_s : r->audit_rows_per_s;
-	round = r->leading && (k->token[0] != '\0' || clock_mono_us() >= next_audit_us);
-	bool asked = r->asked;
+	asked = r->asked;
+	leading = r->leading;
 	pthread_mutex_unlock(&r->lock);
-	return asked ? ASKED : round ? ROUND : NOTHING;
+	if (asked)
+		return ASKED;
+	if (!leading)
+		return NOTHING;
+	if (k->term != t->term && k->token[0] == '\0')
+		return NEW_TERM;
+	due = k->token[0] != '\0' || clock_mono_us() >= t->next_us;
+	return due ? ROUND : NOTHING;
 }
 
 void *relay_snapshotter(void *arg)
 {
 	struct relay *r = arg;
-	int64_t period_us = (int64_t)r->audit_period_s * 1000000;
-	int64_t next_audit_us = clock_mono_us() + period_us, depth_us = 0;
+	int64_t period_us = (int64_t)r->audit_period_s * 1000000, looked_us = 0;
+	struct audit_timer timer = { 0 };
 
 	while (!atomic_load(&r->stop)) {
 		struct round k;
 
-		switch (next_work(r, &k, next_audit_us)) {
+		switch (next_work(r, &k, &timer)) {
 		case ASKED:
 			store_wish(r);
 			break;
 		case ROUND:
-			next_audit_us = clock_mono_us() + period_us; /* any round is an audit */
-			run_round(r, &k);
+			timer = (struct audit_timer){ .term = k.term, .next_us = clock_mono_us() + period_us }; /* any round is an audit */
+			if (run_round(r, &k) != ERR_OK)
+				timer.next_us = clock_mono_us() + (period_us < AUDIT_RETRY_US ? period_us : AUDIT_RETRY_US);
+			break;
+		case NEW_TERM:
+			set_timer(r, &timer, k.term);
 			break;
 		case NOTHING:
 			break;
 		}
-		if (clock_mono_us() - depth_us >= DEPTH_EVERY_US) {
-			depth_us = clock_mono_us();
-			measure_depth(r);
+		if (clock_mono_us() - looked_us >= LOOK_EVERY_US) {
+			looked_us = clock_mono_us();
+			look_around(r);
 		}
 	}
 	return NULL;

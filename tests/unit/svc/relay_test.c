@@ -344,6 +344,70 @@ static void test_audit_finds_and_repairs(void **state)
 	assert_int_equal(view_divergences(f->own), 1);
 }
 
+static void fill(struct fixture *f, int rows)
+{
+	for (int i = 1; i <= rows; i++)
+		domain_sql(&f->d, "INSERT INTO thing VALUES (%d, %d, 'n%d')", i, i % 9 + 1, i);
+}
+
+/* An audit that would take half a minute makes way for a round that somebody asks for, and is not forgotten. */
+static void test_round_on_demand_does_not_wait_for_the_audit(void **state)
+{
+	struct fixture *f = *state;
+	struct relay_options o = domain_relay(&f->d, f->own);
+	struct relay_rounds rounds;
+	uint64_t abandoned;
+
+	fill(f, 150);
+	o.audit_period_s = 1;
+	o.audit_rows_per_s = 5;
+	start_with(f, &o);
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") == 1);
+	UNTIL(SOON_MS, (relay_rounds_get(f->relay, &rounds), rounds.running && !rounds.wanted && rounds.rows > 0));
+	abandoned = rounds.abandoned;
+	relay_snapshot(f->relay);
+	UNTIL(15000, domain_counter(&f->d, "moa_audit_rounds_total") == 2);
+	relay_rounds_get(f->relay, &rounds);
+	assert_true(rounds.last_wanted && rounds.last_rows == 150 && rounds.last_end_us >= rounds.last_start_us);
+	assert_true(rounds.abandoned == abandoned + 1 && rounds.abandoned_why == ERR_NOT_LEADER);
+	UNTIL(SOON_MS, (relay_rounds_get(f->relay, &rounds), rounds.running && !rounds.wanted));
+}
+
+/* The last round outlives its leader: the next one is due a period after it, whoever leads then. */
+static void test_successor_knows_of_the_last_round(void **state)
+{
+	struct fixture *f = *state;
+	struct relay_rounds before, after;
+
+	fill(f, 5);
+	start_and_settle(f);
+	relay_rounds_get(f->relay, &before);
+	assert_true(before.last_rows == 5 && before.last_wanted && !before.running);
+	start_twin(f);
+	UNTIL(SOON_MS, (relay_rounds_get(f->twin, &after), after.last_start_us == before.last_start_us));
+	assert_false(relay_is_leader(f->twin));
+	stop_relay(&f->relay);
+	UNTIL(SOON_MS, relay_is_leader(f->twin));
+	assert_settles(f);
+	relay_rounds_get(f->twin, &after);
+	assert_true(!after.running && after.last_start_us == before.last_start_us && after.last_rows == before.last_rows);
+}
+
+static void test_successor_of_one_that_was_long_away(void **state)
+{
+	struct fixture *f = *state;
+	struct relay_rounds rounds;
+
+	fill(f, 5);
+	start_and_settle(f);
+	domain_sql(&f->d, "UPDATE relay_state SET value = 'snapshot 1000000 3000000 4' WHERE name = 'audit_last'");
+	start_twin(f);
+	UNTIL(SOON_MS, (relay_rounds_get(f->twin, &rounds), rounds.last_end_us == 3000000 && rounds.last_rows == 4));
+	stop_relay(&f->relay);
+	UNTIL(SOON_MS, (relay_rounds_get(f->twin, &rounds), rounds.last_start_us > 3000000));
+	assert_true(!rounds.last_wanted && rounds.last_rows == 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +424,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nothing_is_lost_while_leaders_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_snapshot_on_demand, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_audit_finds_and_repairs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_round_on_demand_does_not_wait_for_the_audit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_successor_knows_of_the_last_round, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_successor_of_one_that_was_long_away, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("relay", tests, NULL, NULL);
