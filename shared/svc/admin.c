@@ -1,4 +1,4 @@
-/* admin.c - the admin port: /healthz, /readyz, /metrics, POST /audit, and what a service adds. */
+/* admin.c - the admin port: /healthz, /readyz, /metrics, /audit, and what a service adds. */
 #include "shared/svc/admin.h"
 
 #include <stdlib.h>
@@ -61,11 +61,25 @@ static int audit(void *ctx, struct slice query, struct buf *out)
 	return 202;
 }
 
+static int audited(void *ctx, struct slice query, struct buf *out)
+{
+	const struct admin *a = ctx;
+	struct jsonw w;
+
+	(void)query;
+	jsonw_init(&w, out);
+	jsonw_object(&w);
+	a->spec.audited(a->spec.ctx, &w);
+	jsonw_object_end(&w);
+	return 200;
+}
+
 static const struct admin_route builtin[] = {
 	{ "GET", "/healthz", healthz },
 	{ "GET", "/readyz", readyz },
 	{ "GET", "/metrics", metrics_text },
 	{ "POST", "/audit", audit },
+	{ "GET", "/audit", audited },
 	{ NULL, NULL, NULL },
 };
 
@@ -73,12 +87,21 @@ static const struct admin_route builtin[] = {
 
 static bool offered(const struct admin *a, const struct admin_route *r)
 {
-	return !(r->run == metrics_text && a->spec.metrics == NULL) && !(r->run == audit && a->spec.audit == NULL);
+	if (r->run == audit || r->run == audited)
+		return a->spec.audit != NULL;
+	return r->run != metrics_text || a->spec.metrics != NULL;
 }
 
-/* The route for the exchange; NULL, and its path's method in *other when only the method is wrong. */
+static void allow(struct buf *allowed, const char *method)
+{
+	if (allowed->len > 0)
+		buf_add_str(allowed, ", ");
+	buf_add_str(allowed, strcmp(method, "GET") == 0 ? "GET, HEAD" : method);
+}
+
+/* The route for the exchange; NULL, and its path's methods in <allowed> when only the method is wrong. */
 static const struct admin_route *find(const struct admin *a, const struct admin_route *table, const struct http_exchange *x,
-				      const char **other)
+				      struct buf *allowed)
 {
 	struct slice method = http_method(x);
 
@@ -89,7 +112,7 @@ static const struct admin_route *find(const struct admin *a, const struct admin_
 			continue;
 		if (slice_eq(slice_str(r->method), method))
 			return r;
-		*other = r->method;
+		allow(allowed, r->method);
 	}
 	return NULL;
 }
@@ -121,21 +144,21 @@ static void reply_run(struct http_exchange *x, const struct admin_route *r, void
 static void on_request(void *ctx, struct http_exchange *x)
 {
 	struct admin *a = ctx;
-	const char *other = NULL;
-	const struct admin_route *r = find(a, builtin, x, &other);
+	const struct admin_route *r;
+	struct buf allowed;
 
+	buf_init(&allowed, 0);
+	r = find(a, builtin, x, &allowed);
 	if (r != NULL) {
 		reply_run(x, r, a);
-		return;
-	}
-	r = find(a, a->spec.more, x, &other);
-	if (r != NULL) {
+	} else if ((r = find(a, a->spec.more, x, &allowed)) != NULL) {
 		reply_run(x, r, a->spec.ctx);
-		return;
+	} else {
+		if (allowed.len > 0)
+			http_reply_header(x, "Allow", buf_slice(&allowed));
+		reply_problem(x, allowed.len > 0 ? ERR_BAD_METHOD : ERR_NO_ROUTE);
 	}
-	if (other != NULL)
-		http_reply_header(x, "Allow", strcmp(other, "GET") == 0 ? SLICE_LIT("GET, HEAD") : slice_str(other));
-	reply_problem(x, other != NULL ? ERR_BAD_METHOD : ERR_NO_ROUTE);
+	buf_free(&allowed);
 }
 
 struct admin *admin_start(const struct admin_spec *spec)

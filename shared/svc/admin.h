@@ -1,4 +1,4 @@
-/* admin.h - the admin port: /healthz, /readyz, /metrics, POST /audit, and what a service adds.
+/* admin.h - the admin port: /healthz, /readyz, /metrics, /audit, and what a service adds.
  *
  * A second HTTP server without workers: every answer is made on its one loop from memory only. Callbacks
  * must not wait for anything but a short lock.
@@ -32,6 +32,8 @@ struct admin_spec {
 	bool (*ready)(void *ctx, struct jsonw *w);
 	/* Asks for a snapshot now, without waiting for it. NULL: /audit is 404. */
 	void (*audit)(void *ctx);
+	/* Writes the members of GET /audit's object: what is known of such rounds. Set where audit is. */
+	void (*audited)(void *ctx, struct jsonw *w);
 	const struct admin_route *more; /* borrowed; may be NULL */
 	void *ctx;                      /* of all callbacks */
 };

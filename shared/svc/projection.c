@@ -16,6 +16,10 @@
 #define WATERMARK_TIMEOUT_MS 1000
 #define REDIS_FULL_MS 500
 
+/* Of commit to visible: fine where it should be (a few ms), coarse where something is wrong. */
+static const int64_t visible_bounds_us[] = { 500,   1000,  1500,  2000,   2500,   3000,   4000,    5000,    6000,     8000,  10000, 15000,
+					     20000, 30000, 50000, 100000, 250000, 500000, 1000000, 5000000, 30000000, 0 };
+
 /* Waits for <ms>, less when stopping. */
 static void pause_ms(struct projection *p, int ms)
 {
@@ -351,7 +355,7 @@ static void register_metrics(struct projection *p)
 	p->takeovers = metrics_counter(m, "moa_view_takeovers_total", "Times this instance became the one that applies.", labels);
 	p->active = metrics_gauge(m, "moa_view_active", "1 while this instance is the one that applies.", labels);
 	p->visible = metrics_histogram(m, "moa_commit_to_visible_seconds", "From the change in the owner's database to this Redis.",
-				       labels, NULL);
+				       labels, visible_bounds_us);
 	arena_free(&a);
 }
 

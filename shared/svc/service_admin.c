@@ -1,4 +1,4 @@
-/* service_admin.c - /readyz, POST /audit and metrics of a service, all from memory. */
+/* service_admin.c - /readyz, /audit and metrics of a service, all from memory. */
 #include "shared/svc/service_admin.h"
 
 #include <math.h>
@@ -83,6 +83,94 @@ static void ask_audit(void *ctx)
 	relay_snapshot(service_relay(a->parts.service));
 }
 
+static void write_time(struct jsonw *w, const char *key, int64_t wall_us)
+{
+	char text[CLOCK_ISO_LEN + 1];
+
+	jsonw_key(w, key);
+	if (wall_us <= 0) {
+		jsonw_null(w);
+		return;
+	}
+	clock_iso(wall_us, text);
+	jsonw_string(w, slice_str(text));
+}
+
+/* A round that runs (<end_us> 0), or one that is over. */
+static void write_round(struct jsonw *w, bool wanted, int64_t start_us, int64_t end_us, uint64_t rows)
+{
+	jsonw_object(w);
+	jsonw_key(w, "kind");
+	jsonw_string(w, wanted ? SLICE_LIT("snapshot") : SLICE_LIT("audit"));
+	write_time(w, "started", start_us);
+	if (end_us > 0) {
+		write_time(w, "ended", end_us);
+		jsonw_key(w, "ms");
+		jsonw_i64(w, (end_us - start_us) / 1000);
+	}
+	jsonw_key(w, "rows");
+	jsonw_u64(w, rows);
+	jsonw_object_end(w);
+}
+
+static void write_rounds(struct jsonw *w, const struct relay_rounds *rounds)
+{
+	jsonw_key(w, "running");
+	if (rounds->running)
+		write_round(w, rounds->wanted, rounds->start_us, 0, rounds->rows);
+	else
+		jsonw_null(w);
+	jsonw_key(w, "last");
+	if (rounds->last_end_us > 0)
+		write_round(w, rounds->last_wanted, rounds->last_start_us, rounds->last_end_us, rounds->last_rows);
+	else
+		jsonw_null(w);
+	jsonw_key(w, "abandoned");
+	jsonw_object(w);
+	jsonw_key(w, "count");
+	jsonw_u64(w, rounds->abandoned);
+	jsonw_key(w, "reason");
+	jsonw_string(w, rounds->abandoned > 0 ? slice_str(err_name(rounds->abandoned_why)) : SLICE_NONE);
+	jsonw_object_end(w);
+}
+
+static void write_compared(struct jsonw *w, const struct view *v)
+{
+	jsonw_key(w, view_spec_of(v)->topic->domain);
+	jsonw_object(w);
+	write_time(w, "compared", view_audited_us(v));
+	for (enum view_divergence d = 0; d < VIEW_DIVERGENCES; d++) {
+		jsonw_key(w, view_divergence_name(d));
+		jsonw_u64(w, view_divergences(v, d));
+	}
+	jsonw_object_end(w);
+}
+
+static void write_audit(void *ctx, struct jsonw *w)
+{
+	struct service_admin *a = ctx;
+	struct service *s = a->parts.service;
+	struct relay_rounds rounds;
+
+	relay_rounds_get(service_relay(s), &rounds);
+	jsonw_key(w, "leader");
+	jsonw_bool(w, relay_is_leader(service_relay(s)));
+	jsonw_key(w, "period_s");
+	jsonw_u64(w, service_config(s)->audit_period_s);
+	jsonw_key(w, "rows_per_s");
+	jsonw_u64(w, service_config(s)->audit_rows_per_s);
+	write_rounds(w, &rounds);
+	jsonw_key(w, "own");
+	jsonw_object(w);
+	write_compared(w, service_own(s));
+	jsonw_object_end(w);
+	jsonw_key(w, "views");
+	jsonw_object(w);
+	for (size_t i = 0; i < a->parts.view_count; i++)
+		write_compared(w, a->parts.views[i]);
+	jsonw_object_end(w);
+}
+
 /* ---- metrics ---- */
 
 static double view_age(void *ctx)
@@ -109,21 +197,51 @@ static double view_fresh(void *ctx)
 	return st.fresh;
 }
 
-static uint64_t divergences(void *ctx)
+static double view_audited(void *ctx)
 {
-	return view_divergences(ctx);
+	int64_t us = view_audited_us(ctx);
+
+	return us > 0 ? (double)us / 1e6 : NAN;
+}
+
+static uint64_t differs(void *ctx)
+{
+	return view_divergences(ctx, VIEW_DIFFERS);
+}
+
+static uint64_t missing(void *ctx)
+{
+	return view_divergences(ctx, VIEW_MISSING);
+}
+
+static uint64_t extra(void *ctx)
+{
+	return view_divergences(ctx, VIEW_EXTRA);
+}
+
+static void divergence_metrics(struct metrics *m, struct view *v, struct arena *a)
+{
+	uint64_t (*const read[VIEW_DIVERGENCES])(void *) = { [VIEW_DIFFERS] = differs, [VIEW_MISSING] = missing, [VIEW_EXTRA] = extra };
+
+	for (enum view_divergence d = 0; d < VIEW_DIVERGENCES; d++) {
+		struct slice labels = arena_printf(a, "view=\"%s\",class=\"%s\"", view_spec_of(v)->topic->domain, view_divergence_name(d));
+
+		metrics_counter_fn(m, "moa_view_divergences_total", "Entries that differed from their owner's table and were repaired.",
+				   labels.ptr, read[d], v);
+	}
 }
 
 static void view_metrics(struct metrics *m, struct view *v)
 {
-	struct arena *a = arena_create(256, 4096);
+	struct arena *a = arena_create(1024, 4096);
 	const char *labels = arena_printf(a, "view=\"%s\"", view_spec_of(v)->topic->domain).ptr;
 
 	metrics_gauge_fn(m, "moa_view_age_seconds", "Age of what a view holds, by its oldest partition.", labels, view_age, v);
 	metrics_gauge_fn(m, "moa_view_loaded", "1 once a view was read to the end of a snapshot.", labels, view_loaded, v);
 	metrics_gauge_fn(m, "moa_view_fresh", "1 while a view is loaded and marked within 5 s.", labels, view_fresh, v);
-	metrics_counter_fn(m, "moa_view_divergences_total", "Entries that differed from their owner's table and were repaired.", labels,
-			   divergences, v);
+	metrics_gauge_fn(m, "moa_view_audited_timestamp_seconds", "End of the round by which a view was last compared with its table.",
+			 labels, view_audited, v);
+	divergence_metrics(m, v, a);
 	arena_free(&a);
 }
 
@@ -198,7 +316,7 @@ struct service_admin *service_admin_start(const struct service_admin_parts *part
 {
 	struct service_admin *a = calloc(1, sizeof(*a));
 	const struct admin_spec spec = { .bind = parts->bind, .port = parts->port, .metrics = service_metrics(parts->service),
-					 .ready = write_ready, .audit = ask_audit, .ctx = a };
+					 .ready = write_ready, .audit = ask_audit, .audited = write_audit, .ctx = a };
 
 	if (a == NULL)
 		abort();

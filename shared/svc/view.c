@@ -27,7 +27,8 @@ struct view {
 	_Atomic bool loaded;
 	_Atomic bool in_log;      /* each partition was loaded from the log that it now reads, and did not go back */
 	_Atomic int64_t mark_us;  /* the oldest */
-	_Atomic uint64_t divergences;
+	_Atomic int64_t audited_us;
+	_Atomic uint64_t divergences[VIEW_DIVERGENCES];
 };
 
 struct view *view_create(const struct view_spec *spec, struct resp_db *db)
@@ -60,14 +61,31 @@ struct slice view_key(const struct view *v, struct arena *a, int32_t p, struct s
 	return arena_printf(a, VIEW_SCHEMA ":{%s:%d}:%.*s", v->spec->topic->domain, (int)p, SLICE_ARG(rest));
 }
 
-void view_divergences_add(struct view *v, uint64_t n)
+const char *view_divergence_name(enum view_divergence d)
 {
-	atomic_fetch_add(&v->divergences, n);
+	static const char *const names[VIEW_DIVERGENCES] = {
+		[VIEW_DIFFERS] = "differs",
+		[VIEW_MISSING] = "missing",
+		[VIEW_EXTRA] = "extra",
+	};
+
+	assert(d < VIEW_DIVERGENCES);
+	return names[d];
 }
 
-uint64_t view_divergences(const struct view *v)
+void view_divergences_add(struct view *v, enum view_divergence d, uint64_t n)
 {
-	return atomic_load(&((struct view *)(uintptr_t)v)->divergences);
+	atomic_fetch_add(&v->divergences[d], n);
+}
+
+uint64_t view_divergences(const struct view *v, enum view_divergence d)
+{
+	return atomic_load(&((struct view *)(uintptr_t)v)->divergences[d]);
+}
+
+int64_t view_audited_us(const struct view *v)
+{
+	return atomic_load(&((struct view *)(uintptr_t)v)->audited_us);
 }
 
 enum err view_entry_value(const struct view *v, struct slice entry, struct slice *value)
@@ -120,10 +138,27 @@ static void note_told(struct view *v, int32_t p, const struct view_position *now
 	pthread_mutex_unlock(&v->lock);
 }
 
+/* Notes when the oldest partition was swept last; nothing while a sweep is still to come. */
+static void note_audited(struct view *v, const struct view_position *positions)
+{
+	int64_t oldest_us = INT64_MAX;
+
+	for (int32_t p = 0; p < v->spec->topic->partitions; p++) {
+		if (positions[p].loaded == 0 || positions[p].loaded != positions[p].end)
+			return;
+		if (positions[p].end_created_us < oldest_us)
+			oldest_us = positions[p].end_created_us;
+	}
+	atomic_store(&v->audited_us, oldest_us);
+}
+
 void view_observe(struct view *v, const struct view_position *positions)
 {
 	bool loaded = positions != NULL, in_log = loaded;
 	int64_t mark_us = INT64_MAX;
+
+	if (positions != NULL)
+		note_audited(v, positions);
 
 	for (int32_t p = 0; positions != NULL && p < v->spec->topic->partitions; p++) {
 		bool back = positions[p].loaded != 0 && went_back(&v->seen[p], &positions[p]);

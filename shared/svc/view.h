@@ -1,7 +1,7 @@
 /* view.h - a domain's data in this service's own Redis: how it lies there, how it is read, and how it is written.
  *
  * One partition of one topic makes one group of keys with one hash tag:
- *   m1:{alarms:3}:pos      hash: next, log, mark, end, loaded, loadedlog, beat, by (see projection.h)
+ *   m1:{alarms:3}:pos      hash: next, log, mark, end, loaded, loadedlog, beat, by, top (see view_store.h)
  *   m1:{alarms:3}:<group>  hash: field -> entry
  *   m1:{users:0}:t:<term>  set of fields whose entry carries that term   (VIEW_INDEX_TERM)
  *   m1:{items:2}:ids       sorted set of the fields, by their number     (VIEW_INDEX_IDS)

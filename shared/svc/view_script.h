@@ -6,37 +6,48 @@
  * ARGV: 1 next and 2 log expected; 3 next and 4 log to store; 5 mark or ''; 6 end or '', 'end' (forget it) or 'all' (forget that it
  * was ever loaded); 7 by; 8 beat; 9 index ('', 'ids', 'term'); 10 term length; 11 prefix of the partition's keys;
  * 12 '1' to look for divergences; then for each change: flag ('s' snapshot row, '' other), field, entry.
- * Returns {1, key, field, key, field...} with the divergences, or {0, next, log} as stored.
- * Versions are compared as text: Lua would turn numbers of this size into 1e+15. */
+ * Returns {1, class, key, field...} with the divergences, or {0, next, log} as stored.
+ * Versions are compared as text: Lua would turn numbers of this size into 1e+15.
+ * top, in pos, is the highest version ever applied here. An entry above it was not written by this script: it has no say. So is a
+ * key of another type than ours. A pos that was loaded without a top knows none. */
 static const char view_script_apply[] =
 	"local pos = KEYS[1]\n"
-	"local cur = redis.call('HMGET', pos, 'next', 'log')\n"
+	"local cur = redis.call('HMGET', pos, 'next', 'log', 'top', 'loaded')\n"
 	"if (cur[1] or '') ~= ARGV[1] or (cur[2] or '') ~= ARGV[2] then\n"
 	"  return {0, cur[1] or '', cur[2] or ''}\n"
 	"end\n"
 	"local index, tlen, prefix, check = ARGV[9], tonumber(ARGV[10]), ARGV[11], ARGV[12] == '1'\n"
 	"local out, a = {1}, 13\n"
+	"local top, knows = cur[3] or '', cur[3] and cur[4]\n"
+	"local function tell(class, key, field)\n"
+	"  out[#out + 1] = class; out[#out + 1] = key; out[#out + 1] = field\n"
+	"end\n"
 	"for i = 2, #KEYS do\n"
 	"  local key, field, entry = KEYS[i], ARGV[a + 1], ARGV[a + 2]\n"
-	"  local old = redis.call('HGET', key, field)\n"
-	"  if not old or string.sub(old, 1, 16) < string.sub(entry, 1, 16) then\n"
+	"  local old, version = redis.pcall('HGET', key, field), string.sub(entry, 1, 16)\n"
+	"  if type(old) == 'table' then redis.call('DEL', key); old = false end\n"
+	"  local held = old and string.sub(old, 1, 16)\n"
+	"  if not old or held < version or (knows and held > top) then\n"
 	"    local was, is = old and string.sub(old, 17) or '', string.sub(entry, 17)\n"
 	"    if string.sub(was, 1, 1) == '-' then was = '' end\n"
 	"    if string.sub(is, 1, 1) == '-' then is = '' end\n"
-	"    if check and ARGV[a] == 's' and was ~= is then\n"
-	"      out[#out + 1] = key\n"
-	"      out[#out + 1] = field\n"
-	"    end\n"
+	"    local audit = check and ARGV[a] == 's'\n"
+	"    if audit and was ~= is then tell(was == '' and 'missing' or 'differs', key, field) end\n"
 	"    redis.call('HSET', key, field, entry)\n"
 	"    if index == 'ids' then\n"
-	"      if is ~= '' then redis.call('ZADD', prefix .. 'ids', field, field)\n"
-	"      else redis.call('ZREM', prefix .. 'ids', field) end\n"
+	"      if is == '' then redis.call('ZREM', prefix .. 'ids', field)\n"
+	"      elseif redis.call('ZADD', prefix .. 'ids', 'CH', field, field) > 0 and audit and was == is then\n"
+	"        tell('missing', prefix .. 'ids', field)\n"
+	"      end\n"
 	"    elseif index == 'term' then\n"
 	"      local wt, it = string.sub(was, 2, 1 + tlen), string.sub(is, 2, 1 + tlen)\n"
 	"      if wt ~= '' and wt ~= it then redis.call('SREM', prefix .. 't:' .. wt, field) end\n"
-	"      if it ~= '' then redis.call('SADD', prefix .. 't:' .. it, field) end\n"
+	"      if it ~= '' and redis.call('SADD', prefix .. 't:' .. it, field) > 0 and audit and was == is then\n"
+	"        tell('missing', prefix .. 't:' .. it, field)\n"
+	"      end\n"
 	"    end\n"
 	"  end\n"
+	"  if version > top then top = version end\n"
 	"  a = a + 3\n"
 	"end\n"
 	"if ARGV[6] == 'all' then redis.call('HDEL', pos, 'end', 'loaded', 'loadedlog', 'mark')\n"
@@ -44,23 +55,24 @@ static const char view_script_apply[] =
 	"elseif ARGV[6] ~= '' then redis.call('HSET', pos, 'end', ARGV[6]) end\n"
 	"if ARGV[5] ~= '' then redis.call('HSET', pos, 'mark', ARGV[5]) end\n"
 	"redis.call('HSET', pos, 'next', ARGV[3], 'log', ARGV[4], 'by', ARGV[7], 'beat', ARGV[8])\n"
+	"if cur[3] or not cur[4] then redis.call('HSET', pos, 'top', top) end\n"
 	"return out\n";
 
 /* KEYS: pos, one group. ARGV: 1 begin version; 2 Unix second before which tombstones go; 3 least next; 4 log; 5 cursor;
- * 6 index; 7 term length; 8 prefix. Returns {next cursor, field, field…} with the live fields removed, or {'moved'}. */
+ * 6 index; 7 term length; 8 prefix. Returns {next cursor, field, field…} with the fields removed that were no tombstones, or
+ * {'moved'}. Besides what is older than the snapshot goes what the other script cannot have written: above top, or no entry. */
 static const char view_script_sweep[] =
-	"local cur = redis.call('HMGET', KEYS[1], 'next', 'log')\n"
+	"local cur = redis.call('HMGET', KEYS[1], 'next', 'log', 'top')\n"
 	"if (cur[2] or '') ~= ARGV[4] or tonumber(cur[1] or '-1') < tonumber(ARGV[3]) then return {'moved'} end\n"
 	"local key, index, tlen, prefix = KEYS[2], ARGV[6], tonumber(ARGV[7]), ARGV[8]\n"
 	"local r = redis.call('HSCAN', key, ARGV[5], 'COUNT', 500)\n"
 	"local out = {r[1]}\n"
 	"for i = 1, #r[2], 2 do\n"
 	"  local field, entry = r[2][i], r[2][i + 1]\n"
-	"  if string.sub(entry, 17, 17) ~= '+' then\n"
-	"    if string.sub(entry, 17, 17) ~= '-' or (tonumber(string.sub(entry, 18)) or 0) < tonumber(ARGV[2]) then\n"
-	"      redis.call('HDEL', key, field)\n"
-	"    end\n"
-	"  elseif string.sub(entry, 1, 16) < ARGV[1] then\n"
+	"  local version, kind = string.sub(entry, 1, 16), string.sub(entry, 17, 17)\n"
+	"  if kind == '-' then\n"
+	"    if (tonumber(string.sub(entry, 18)) or 0) < tonumber(ARGV[2]) then redis.call('HDEL', key, field) end\n"
+	"  elseif kind ~= '+' or version < ARGV[1] or (cur[3] and version > cur[3]) then\n"
 	"    redis.call('HDEL', key, field)\n"
 	"    if index == 'ids' then redis.call('ZREM', prefix .. 'ids', field)\n"
 	"    elseif index == 'term' then redis.call('SREM', prefix .. 't:' .. string.sub(entry, 18, 17 + tlen), field) end\n"

@@ -126,14 +126,21 @@ static int64_t to_number(struct slice s, int64_t none)
 	return s.ptr != NULL && slice_to_i64(s, &n) ? n : none;
 }
 
-static void log_divergences(struct view *v, const struct resp_value *r)
+static void note_divergence(struct view *v, enum view_divergence d, struct slice key, struct slice field)
 {
-	size_t pairs = (r->count - 1) / 2;
+	view_divergences_add(v, d, 1);
+	log_warn("view.divergence", "view=%s class=%s key=%s field=%s repaired=yes", view_spec_of(v)->topic->domain,
+		 view_divergence_name(d), LOG_Q(key), LOG_Q(field));
+}
 
-	for (size_t i = 0; i < pairs; i++)
-		log_warn("view.divergence", "key=%s field=%s repaired=yes", LOG_Q(r->items[1 + 2 * i].text),
-			 LOG_Q(r->items[2 + 2 * i].text));
-	view_divergences_add(v, pairs);
+/* Class, key and field of each, behind the first item. */
+static void note_divergences(struct view *v, const struct resp_value *r)
+{
+	for (size_t i = 1; i + 2 < r->count; i += 3) {
+		bool missing = slice_eq(r->items[i].text, SLICE_LIT("missing"));
+
+		note_divergence(v, missing ? VIEW_MISSING : VIEW_DIFFERS, r->items[i + 1].text, r->items[i + 2].text);
+	}
 }
 
 enum err view_apply_recv(struct view *v, struct resp_conn *c, struct arena *a, struct view_position *stored)
@@ -148,7 +155,7 @@ enum err view_apply_recv(struct view *v, struct resp_conn *c, struct arena *a, s
 	if (r.type != RESP_ARRAY || r.count < 1 || r.items[0].type != RESP_INTEGER)
 		return ERR_UNAVAILABLE;
 	if (r.items[0].integer == 1) {
-		log_divergences(v, &r);
+		note_divergences(v, &r);
 		return ERR_OK;
 	}
 	if (r.count == 3) {
@@ -253,11 +260,8 @@ static enum err sweep_recv(const struct sweep *s, struct arena *a, struct slice 
 	if (slice_eq(*cursor, SLICE_LIT("moved")))
 		return ERR_MOVED;
 	*s->removed += r.count - 1;
-	if (s->check && r.count > 1) {
-		view_divergences_add(s->v, r.count - 1);
-		for (size_t i = 1; i < r.count; i++)
-			log_warn("view.divergence", "key=%s field=%s repaired=swept", LOG_Q(group_key), LOG_Q(r.items[i].text));
-	}
+	for (size_t i = 1; s->check && i < r.count; i++)
+		note_divergence(s->v, VIEW_EXTRA, group_key, r.items[i].text);
 	return ERR_OK;
 }
 

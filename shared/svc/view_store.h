@@ -18,7 +18,7 @@
 #define VIEW_BATCH_MAX 256 /* events in one Lua call: about 1 ms of Redis */
 #define VIEW_TOMBSTONE_S (7 * 24 * 3600)
 
-/* What a partition's pos holds. */
+/* What a partition's pos holds; and top, which is the scripts' own. */
 struct view_position {
 	int64_t next;                        /* offset of the next event to apply; -1: there is no pos */
 	char log[CLOCK_UUID_LEN + 1];        /* UUID of the log that <next> belongs to; "" until a mark told it */
@@ -66,19 +66,31 @@ enum err MUST_CHECK view_positions(struct view *v, struct resp_conn *c, struct a
 
 /* Deletes what the snapshot that began at <at>->end did not find, and old tombstones, in partition <p>; then
  * marks the partition as loaded by it. Does nothing (ERR_MOVED) once the stored position is below <at>->next or in another log:
- * then Redis was rolled back and may lack rows of the snapshot. <*removed> counts live entries.
+ * then Redis was rolled back and may lack rows of the snapshot. <*removed> counts what was no tombstone.
  * Many small calls: others get their turn in between. No answer is left unread, unless the connection broke. */
 enum err MUST_CHECK view_sweep(struct view *v, struct resp_conn *c, int32_t p, const struct view_position *at, bool check,
 			       uint64_t *removed);
 
 /* Takes positions into the view's state, as the monitor saw them; NULL: Redis does not answer. */
 void view_observe(struct view *v, const struct view_position *positions);
-/* Divergences found since the start (metrics). */
-uint64_t view_divergences(const struct view *v);
+
+/* How an entry was found to be wrong when a snapshot passed. */
+enum view_divergence {
+	VIEW_DIFFERS, /* another value than the owner's table has */
+	VIEW_MISSING, /* in the table and not here, or not in an index of ours */
+	VIEW_EXTRA,   /* here and not in the table */
+	VIEW_DIVERGENCES
+};
+/* "differs", … */
+const char *view_divergence_name(enum view_divergence d);
+/* Found, and repaired, since the start. Any thread. */
+uint64_t view_divergences(const struct view *v, enum view_divergence d);
+/* Wall clock: when the snapshot ended by which the view was swept last, of its oldest partition; 0: none since the start. Any thread. */
+int64_t view_audited_us(const struct view *v);
 
 /* For view.c and view_store.c. */
 struct slice view_key(const struct view *v, struct arena *a, int32_t p, struct slice rest);
-void view_divergences_add(struct view *v, uint64_t n);
+void view_divergences_add(struct view *v, enum view_divergence d, uint64_t n);
 /* Of an entry: ERR_CORRUPT, or its value (ptr NULL for a tombstone) without the term. */
 enum err MUST_CHECK view_entry_value(const struct view *v, struct slice entry, struct slice *value);
 #define VIEW_POS_FIELDS "next", "log", "mark", "end", "loaded", "loadedlog", "beat", "by"

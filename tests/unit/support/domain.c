@@ -264,3 +264,12 @@ bool domain_held_is_table(struct domain *d)
 	}
 	return domain_held_count(d) == rows.count;
 }
+
+uint64_t domain_divergences(const struct view *v)
+{
+	uint64_t n = 0;
+
+	for (enum view_divergence d = 0; d < VIEW_DIVERGENCES; d++)
+		n += view_divergences(v, d);
+	return n;
+}

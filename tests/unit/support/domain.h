@@ -91,5 +91,6 @@ void domain_ends(struct domain *d, const char *log, uint64_t begin, uint64_t ver
 
 struct relay_options domain_relay(struct domain *d, struct view *own);
 uint64_t domain_counter(struct domain *d, const char *name); /* its value; labels ignored, sum of all */
+uint64_t domain_divergences(const struct view *v);           /* of all classes */
 
 #endif

@@ -33,6 +33,14 @@ static void audit(void *ctx)
 	atomic_fetch_add(&a->audits, 1);
 }
 
+static void audited(void *ctx, struct jsonw *w)
+{
+	struct app *a = ctx;
+
+	jsonw_key(w, "audits");
+	jsonw_i64(w, atomic_load(&a->audits));
+}
+
 static int more(void *ctx, struct slice query, struct buf *out)
 {
 	assert_non_null(ctx);
@@ -64,7 +72,7 @@ static void expect(uint16_t port, const char *line, int status, const char *type
 	if (body != NULL)
 		assert_string_equal(ans.body, body);
 	if (status == 405)
-		assert_non_null(client_header(&ans, "Allow", space));
+		assert_string_equal(client_header(&ans, "Allow", space), strstr(line, "/audit") != NULL ? "POST, GET, HEAD" : "GET, HEAD");
 	client_answer_free(&ans);
 	client_close(&c);
 }
@@ -78,7 +86,8 @@ static void all_calls(void **state)
 	struct app app = { 0 };
 	struct metrics *m = metrics_create();
 	struct admin_spec spec = {
-		.bind = "127.0.0.1", .metrics = m, .ready = ready, .audit = audit, .more = more_routes, .ctx = &app,
+		.bind = "127.0.0.1", .metrics = m, .ready = ready, .audit = audit, .audited = audited, .more = more_routes,
+		.ctx = &app,
 	};
 	struct admin *a = admin_start(&spec);
 	uint16_t port;
@@ -96,7 +105,8 @@ static void all_calls(void **state)
 	expect(port, "POST /audit", 202, JSON, "{}");
 	assert_int_equal(atomic_load(&app.audits), 1);
 	expect(port, "GET /more?a=b", 203, JSON, "{\"query\":\"a=b\"}");
-	expect(port, "GET /audit", 405, PROBLEM, NULL);
+	expect(port, "GET /audit", 200, JSON, "{\"audits\":1}");
+	expect(port, "DELETE /audit", 405, PROBLEM, NULL);
 	expect(port, "POST /healthz", 405, PROBLEM, NULL);
 	expect(port, "DELETE /more", 405, PROBLEM, NULL);
 	expect(port, "GET /", 404, PROBLEM, NULL);
@@ -120,6 +130,7 @@ static void what_is_not_offered(void **state)
 	expect(admin_port(a), "GET /readyz", 200, JSON, "{}");
 	expect(admin_port(a), "GET /metrics", 404, PROBLEM, NULL);
 	expect(admin_port(a), "POST /audit", 404, PROBLEM, NULL);
+	expect(admin_port(a), "GET /audit", 404, PROBLEM, NULL);
 	expect(admin_port(a), "GET /more", 404, PROBLEM, NULL);
 	admin_stop(&a);
 }

@@ -145,7 +145,7 @@ static void test_applies_and_loads(void **state)
 	UNTIL(SOON_MS, is_loaded_by(f, "0000000000000010"));
 	assert_int_equal(domain_held_count(&f->d), 1);
 	UNTIL(SOON_MS, is_fresh(f, LOG_A));
-	assert_int_equal(view_divergences(f->v), 0);
+	assert_int_equal(domain_divergences(f->v), 0);
 	change(f, 1, 1, "late", 10);
 	change(f, 1, 1, NULL, 12);
 	UNTIL(SOON_MS, domain_held(&f->d, 1, 1) == NULL);

@@ -53,7 +53,7 @@ static void test_first_start(void **state)
 	assert_true(slice_eq(last.type, SLICE_LIT("deleted")));
 	assert_true(domain_topic_count(&f->d, EVENT_KIND_END) >= DOMAIN_PARTITIONS);
 	UNTIL(SOON_MS, (view_state_get(f->own, &st), st.fresh));
-	assert_int_equal(view_divergences(f->own), 0);
+	assert_int_equal(domain_divergences(f->own), 0);
 }
 
 static void test_gap_is_found_at_once(void **state)
@@ -333,15 +333,15 @@ static void test_audit_finds_and_repairs(void **state)
 	f->relay = relay_create(&o);
 	relay_start(f->relay);
 	UNTIL(SOON_MS, (view_state_get(f->own, &st), st.fresh));
-	assert_int_equal(view_divergences(f->own), 0);
+	assert_int_equal(domain_divergences(f->own), 0);
 	for (int32_t p = 0; p < DOMAIN_PARTITIONS; p++) {
 		if (domain_redis(&f->d, "HEXISTS m1:{%s:%d}:1 1", f->d.name, (int)p).integer == 1)
 			domain_redis(&f->d, "HSET m1:{%s:%d}:1 1 0000000000000001+wrong", f->d.name, (int)p);
 	}
-	UNTIL(SOON_MS, view_divergences(f->own) == 1);
+	UNTIL(SOON_MS, domain_divergences(f->own) == 1);
 	UNTIL(SOON_MS, held_is(f, 1, 1, "right"));
 	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") > 3);
-	assert_int_equal(view_divergences(f->own), 1);
+	assert_int_equal(domain_divergences(f->own), 1);
 }
 
 static void fill(struct fixture *f, int rows)

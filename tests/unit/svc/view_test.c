@@ -150,6 +150,51 @@ static void test_only_newer_versions_count(void **state)
 	assert_string_equal(raw(f, "1"), "9007199254740994+z");
 }
 
+static void put(struct fixture *f, const char *field, const char *entry)
+{
+	domain_redis(&f->d, "HSET m1:{%s:%d}:" OWNER " %s %s", f->d.name, (int)f->p, field, entry);
+}
+
+/* As if entries up to <top> had been applied. */
+static void know_up_to(struct fixture *f, const char *top)
+{
+	domain_redis(&f->d, "HSET m1:{%s:%d}:pos top %s", f->d.name, (int)f->p, top);
+}
+
+static void meet_end(struct fixture *f, uint64_t begin)
+{
+	assert_int_equal(apply_to(f, f->p, NULL, 0, (struct view_position){ .end = begin, .end_created_us = 5 }, false), ERR_OK);
+}
+
+/* By an empty snapshot. */
+static void load_empty(struct fixture *f)
+{
+	uint64_t removed;
+
+	meet_end(f, 10);
+	assert_int_equal(view_sweep(f->v, f->d.r, f->p, &f->at[f->p], false, &removed), ERR_OK);
+}
+
+static void expect_divergences(struct fixture *f, uint64_t differs, uint64_t missing, uint64_t extra)
+{
+	assert_int_equal(view_divergences(f->v, VIEW_DIFFERS), differs);
+	assert_int_equal(view_divergences(f->v, VIEW_MISSING), missing);
+	assert_int_equal(view_divergences(f->v, VIEW_EXTRA), extra);
+}
+
+static struct view_change snapshot_row(const char *field, const char *value, uint64_t version)
+{
+	struct view_change ch = change(field, value, version);
+
+	ch.snapshot = true;
+	return ch;
+}
+
+static void audit_row(struct fixture *f, struct view_change ch)
+{
+	assert_int_equal(apply_to(f, f->p, &ch, 1, (struct view_position){ 0 }, true), ERR_OK);
+}
+
 static void test_divergences_count_when_asked(void **state)
 {
 	struct fixture *f = *state;
@@ -158,21 +203,71 @@ static void test_divergences_count_when_asked(void **state)
 	apply(f, change("1", "a", 5));
 	same.snapshot = other.snapshot = missing.snapshot = true;
 	assert_int_equal(apply_to(f, f->p, &other, 1, (struct view_position){ 0 }, false), ERR_OK);
-	assert_int_equal(view_divergences(f->v), 0);
+	assert_int_equal(domain_divergences(f->v), 0);
 	same.version = 8;
 	same.at.value = SLICE_LIT("b");
 	assert_int_equal(apply_to(f, f->p, &same, 1, (struct view_position){ 0 }, true), ERR_OK);
 	assert_int_equal(apply_to(f, f->p, &plain, 1, (struct view_position){ 0 }, true), ERR_OK);
-	assert_int_equal(view_divergences(f->v), 0);
+	assert_int_equal(domain_divergences(f->v), 0);
 	assert_int_equal(apply_to(f, f->p, &missing, 1, (struct view_position){ 0 }, true), ERR_OK);
-	assert_int_equal(view_divergences(f->v), 1);
+	expect_divergences(f, 0, 1, 0);
 	other.version = 9;
 	other.at.value = SLICE_LIT("z");
 	assert_int_equal(apply_to(f, f->p, &other, 1, (struct view_position){ 0 }, true), ERR_OK);
-	assert_int_equal(view_divergences(f->v), 2);
+	expect_divergences(f, 1, 1, 0);
 	other.version = 3; /* older than what is held: says nothing */
 	assert_int_equal(apply_to(f, f->p, &other, 1, (struct view_position){ 0 }, true), ERR_OK);
-	assert_int_equal(view_divergences(f->v), 2);
+	expect_divergences(f, 1, 1, 0);
+}
+
+/* Entries that no batch wrote, with versions above all that was applied, and none at all: the next row of the table replaces them. */
+static void test_forged_entries_have_no_say(void **state)
+{
+	static const char *const forged[] = { "9999999999999999+forged", "9999999999999999-1", "nonsense", "+", "~" };
+	struct fixture *f = *state;
+	uint64_t version = 100;
+
+	load_empty(f);
+	for (size_t i = 0; i < sizeof(forged) / sizeof(forged[0]); i++) {
+		audit_row(f, snapshot_row("1", "right", ++version));
+		put(f, "1", forged[i]);
+		audit_row(f, snapshot_row("1", "right", ++version));
+		assert_string_equal(raw(f, "1") + EVENT_VERSION_LEN, "+right");
+		assert_int_equal(domain_divergences(f->v), 2 + i); /* the first time the row was missing */
+	}
+	/* A newer version that came within the same batch, or before, is no forgery. */
+	const struct view_change both[] = { change("2", "new", 900), change("2", "old", 899) };
+
+	assert_int_equal(apply_to(f, f->p, both, 2, (struct view_position){ 0 }, true), ERR_OK);
+	assert_string_equal(raw(f, "2"), "0000000000000900+new");
+	apply(f, change("2", "old", 898));
+	assert_string_equal(raw(f, "2"), "0000000000000900+new");
+	assert_string_equal(domain_pos(&f->d, f->p, "top"), "0000000000000900");
+}
+
+static void test_key_of_another_type_is_replaced(void **state)
+{
+	struct fixture *f = *state;
+
+	apply(f, change("1", "a", 5));
+	domain_redis(&f->d, "SET m1:{%s:%d}:" OWNER " x", f->d.name, (int)f->p);
+	audit_row(f, snapshot_row("1", "a", 6));
+	assert_string_equal(raw(f, "1"), "0000000000000006+a");
+	expect_divergences(f, 0, 1, 0);
+}
+
+/* Positions that an earlier version left have no top: nothing is held to be forged. */
+static void test_loaded_without_a_top(void **state)
+{
+	struct fixture *f = *state;
+
+	load_empty(f);
+	domain_redis(&f->d, "HDEL m1:{%s:%d}:pos top", f->d.name, (int)f->p);
+	put(f, "1", "0000000000000500+a");
+	apply(f, change("2", "b", 20));
+	apply(f, change("1", "older", 30));
+	assert_string_equal(raw(f, "1"), "0000000000000500+a");
+	assert_string_equal(domain_pos(&f->d, f->p, "top"), "");
 }
 
 static void test_resets(void **state)
@@ -206,16 +301,6 @@ static void test_resets(void **state)
 
 /* ---- sweep ---- */
 
-static void put(struct fixture *f, const char *field, const char *entry)
-{
-	domain_redis(&f->d, "HSET m1:{%s:%d}:" OWNER " %s %s", f->d.name, (int)f->p, field, entry);
-}
-
-static void meet_end(struct fixture *f, uint64_t begin)
-{
-	assert_int_equal(apply_to(f, f->p, NULL, 0, (struct view_position){ .end = begin, .end_created_us = 5 }, false), ERR_OK);
-}
-
 static void test_sweep(void **state)
 {
 	struct fixture *f = *state;
@@ -223,22 +308,25 @@ static void test_sweep(void **state)
 	const char *old = arena_printf(f->d.arena, "0000000000000099-%lld", (long long)(clock_wall_us() / 1000000 - VIEW_TOMBSTONE_S - 60)).ptr;
 	uint64_t removed;
 
+	know_up_to(f, "0000000000000011");
 	put(f, "1", "0000000000000009+older");
 	put(f, "2", "0000000000000010+begin");
 	put(f, "3", "0000000000000011+newer");
 	put(f, "4", young);
 	put(f, "5", old);
 	put(f, "6", "nonsense");
+	put(f, "7", "0000000000000012+forged");
 	meet_end(f, 10);
 	assert_int_equal(view_sweep(f->v, f->d.r, f->p, &f->at[f->p], true, &removed), ERR_OK);
-	assert_int_equal(removed, 1);
-	assert_int_equal(view_divergences(f->v), 1);
+	assert_int_equal(removed, 3);
+	expect_divergences(f, 0, 0, 3);
 	assert_string_equal(raw(f, "1"), "");
 	assert_string_equal(raw(f, "2"), "0000000000000010+begin");
 	assert_string_equal(raw(f, "3"), "0000000000000011+newer");
 	assert_string_equal(raw(f, "4"), young);
 	assert_string_equal(raw(f, "5"), "");
 	assert_string_equal(raw(f, "6"), "");
+	assert_string_equal(raw(f, "7"), "");
 }
 
 static void test_sweep_of_large_groups(void **state)
@@ -246,6 +334,7 @@ static void test_sweep_of_large_groups(void **state)
 	struct fixture *f = *state;
 	uint64_t removed;
 
+	know_up_to(f, "0000000000000050");
 	for (int i = 1; i <= 3000; i++) {
 		domain_redis(&f->d, "HSET m1:{%s:%d}:" OWNER " %d %016d+%d", f->d.name, (int)f->p, i, i % 2 == 0 ? 5 : 50, i);
 		if (i <= 100)
@@ -313,6 +402,12 @@ static void test_ids(void **state)
 	assert_int_equal(view_ids(f->v, f->d.arena, clock_mono_us() + 5000000, 0, 100, &ids, &count, &total, &st), ERR_OK);
 	assert_int_equal(total, 2);
 	assert_true(ids[0] == 24 && ids[1] == 6);
+	/* Missing from the index alone. */
+	domain_redis(&f->d, "ZREM m1:{%s:%d}:ids 24", f->d.name, (int)f->p);
+	audit_row(f, snapshot_row("24", "v", 30));
+	assert_int_equal(view_ids(f->v, f->d.arena, clock_mono_us() + 5000000, 0, 100, &ids, &count, &total, &st), ERR_OK);
+	assert_int_equal(total, 2);
+	expect_divergences(f, 0, 1, 0);
 }
 
 static void apply_term(struct fixture *f, const char *field, const char *term, uint64_t version)
@@ -534,10 +629,9 @@ static void test_what_cannot_be_read_is_unavailable(void **state)
 	assert_true(!st.loaded && st.age_s == -1);
 	assert_int_equal(view_group(f->v, f->d.arena, clock_mono_us() + 5000000, SLICE_LIT(OWNER), SLICE_LIT(OWNER), &fields, &count, &st),
 			 ERR_UNAVAILABLE);
+	/* A connection that had an error still works for the next reader, and what is applied next puts the key right. */
 	ch.version = 6;
-	assert_int_equal(apply_to(f, f->p, &ch, 1, (struct view_position){ 0 }, false), ERR_UNAVAILABLE);
-	/* A connection that had an error still works for the next reader. */
-	domain_redis(&f->d, "DEL m1:{%s:%d}:" OWNER, f->d.name, (int)f->p);
+	apply(f, ch);
 	assert_int_equal(get(f, "1", &value, &st), ERR_OK);
 	assert_true(st.loaded);
 }
@@ -550,6 +644,9 @@ int main(void)
 		TEST(test_exact_position_or_nothing, setup),
 		TEST(test_only_newer_versions_count, setup),
 		TEST(test_divergences_count_when_asked, setup),
+		TEST(test_forged_entries_have_no_say, setup),
+		TEST(test_key_of_another_type_is_replaced, setup),
+		TEST(test_loaded_without_a_top, setup),
 		TEST(test_resets, setup),
 		TEST(test_sweep, setup),
 		TEST(test_sweep_of_large_groups, setup),
