@@ -38,3 +38,19 @@ svc_env() {
 		echo "${name#"$prefix"}=${!name}"
 	done
 }
+
+AUDIT_S=300
+
+# Asks service $1 for a round of its audit, waits until one that began after is complete, and prints what it says of it.
+svc_audit() {
+	local url asked told end=$((SECONDS + AUDIT_S)) ask=(curl -fsS --noproxy '*' -m 5)
+	need curl
+	url=http://127.0.0.1:$(port_of "$1")/audit
+	asked=$(date -u +%Y-%m-%dT%H:%M:%S.%6NZ)
+	"${ask[@]}" -o /dev/null -X POST "$url" || fail "$1 cannot be asked at $url"
+	until told=$("${ask[@]}" "$url") && [[ $told =~ \"last\":\{[^}]*\"started\":\"([^\"]+)\" && ${BASH_REMATCH[1]} > $asked ]]; do
+		((SECONDS < end)) || fail "$1 has not completed a round within $AUDIT_S s; see $url"
+		sleep 0.2
+	done
+	say "$told"
+}
