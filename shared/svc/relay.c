@@ -99,11 +99,6 @@ static void set_leading(struct relay *r, bool leading)
 	gauge_set(r->leader, leading);
 }
 
-bool relay_is_leader(struct relay *r)
-{
-	return gauge_get(r->leader) == 1;
-}
-
 static void set_flowing(struct relay *r, bool flowing)
 {
 	pthread_mutex_lock(&r->lock);

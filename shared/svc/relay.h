@@ -72,6 +72,5 @@ void relay_wake(struct relay *r);
 void relay_snapshot(struct relay *r);
 /* Any thread; the last round may be that of 2 s ago when another instance ran it. */
 void relay_rounds_get(struct relay *r, struct relay_rounds *out);
-bool relay_is_leader(struct relay *r);
 
 #endif

@@ -159,7 +159,6 @@ void view_observe(struct view *v, const struct view_position *positions)
 
 	if (positions != NULL)
 		note_audited(v, positions);
-
 	for (int32_t p = 0; positions != NULL && p < v->spec->topic->partitions; p++) {
 		bool back = positions[p].loaded != 0 && went_back(&v->seen[p], &positions[p]);
 
