@@ -1,0 +1,2 @@
+// timers.js - those of the language.
+export const setTimeout = globalThis.setTimeout;
