@@ -12,7 +12,7 @@ PYTHON := /usr/bin/python3
 include mk/variant.mk
 include mk/rules.mk
 
-.PHONY: all run stop test test-all unit coverage integration lint fuzz fuzz-programs bench bench-fresh bench-takeover bench-rebuild bench-idle bench-reads bench-gateway load help clean
+.PHONY: all run stop test test-all unit coverage integration lint fuzz fuzz-programs bench bench-fresh bench-takeover bench-rebuild bench-idle bench-reads bench-gateway bench-growth load help clean
 
 all: $(PROGRAMS:%=$(B)/%) compile_commands.json ## build all programs
 
@@ -79,6 +79,10 @@ bench-reads: all ## requests a second and latency of item_svc
 bench-gateway: all ## what a request costs the gateway, beside HAProxy
 	@deploy/install test bench
 	tests/bench/gateway $(ARGS)
+
+bench-growth: all ## reads and stores as items, alarms and users become more
+	@deploy/install run kafka test bench
+	tests/bench/growth $(ARGS)
 
 load: ## load scripts against the shop that "make run" started; ARGS names some of them
 	@tests/load/run $(ARGS)
