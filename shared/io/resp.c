@@ -261,19 +261,34 @@ void resp_conn_close(struct resp_conn **cc)
 	*cc = NULL;
 }
 
-static bool connect_socket(struct resp_conn *c, const struct resp_address *a, int64_t deadline_us,
-			   char why[RESP_REFUSAL_BYTES])
+static bool connect_to(struct resp_conn *c, const char *address, uint16_t port, int64_t deadline_us, char why[RESP_REFUSAL_BYTES])
 {
 	int ms = clock_left_ms(deadline_us);
 	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 
-	c->context = redisConnectWithTimeout(a->host.ptr, a->port, tv);
-	c->reader = redisReaderCreateWithFunctions(&value_functions);
+	if (c->context != NULL)
+		redisFree(c->context);
+	c->context = redisConnectWithTimeout(address, port, tv);
 	/* Nagle's algorithm is switched off by the library's connect. */
-	if (c->context != NULL && c->reader != NULL && c->context->err == 0 &&
-	    redisEnableKeepAlive(c->context) == REDIS_OK)
+	if (c->context != NULL && c->context->err == 0 && redisEnableKeepAlive(c->context) == REDIS_OK)
 		return true;
 	(void)snprintf(why, RESP_REFUSAL_BYTES, "%s", c->context == NULL ? "out of memory" : c->context->errstr);
+	return false;
+}
+
+static bool connect_socket(struct resp_conn *c, const struct resp_address *a, int64_t deadline_us,
+			   char why[RESP_REFUSAL_BYTES])
+{
+	struct host_addresses at;
+	const char *unknown;
+
+	if (host_find(a->host, deadline_us, &at, &unknown) != ERR_OK) {
+		(void)snprintf(why, RESP_REFUSAL_BYTES, "%s", unknown);
+		return false;
+	}
+	for (unsigned i = 0; i < at.count; i++)
+		if (connect_to(c, at.list[i], a->port, deadline_us, why))
+			return true;
 	return false;
 }
 
@@ -328,7 +343,9 @@ struct resp_conn *resp_conn_open(const struct resp_address *a, struct resp_db *d
 	c->db = db;
 	c->pooled = pooled;
 	buf_init(&c->queue, QUEUE_BYTES);
-	if (!connect_socket(c, a, deadline_us, why) || !greet(c, a, deadline_us, why))
+	c->reader = redisReaderCreateWithFunctions(&value_functions);
+	(void)snprintf(why, RESP_REFUSAL_BYTES, "out of memory");
+	if (c->reader == NULL || !connect_socket(c, a, deadline_us, why) || !greet(c, a, deadline_us, why))
 		resp_conn_close(&c);
 	return c;
 }

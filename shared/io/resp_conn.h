@@ -7,11 +7,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "shared/io/host.h"
 #include "shared/io/resp.h"
 
 /* Where to connect to. All of it is borrowed and outlives the connection. */
 struct resp_address {
-	struct slice host; /* NUL-terminated */
+	struct slice name; /* of the host, NUL-terminated */
+	struct host *host;
 	uint16_t port;
 	struct slice user, password; /* ptr NULL: none */
 	struct slice number;         /* of the database; ptr NULL: 0 */
@@ -20,8 +22,7 @@ struct resp_address {
 #define RESP_REFUSAL_BYTES 160
 
 /* A connection that answered PING (a server that still loads its data does not), or NULL and a sentence in <why>.
- * Bounded to 200 ms. (A host name that a name server is slow to resolve adds to that.) <db> and <pooled> are kept for
- * the caller. */
+ * Bounded to 200 ms. <db> and <pooled> are kept for the caller. */
 struct resp_conn *resp_conn_open(const struct resp_address *a, struct resp_db *db, bool pooled,
 				 char why[RESP_REFUSAL_BYTES]);
 void resp_conn_close(struct resp_conn **c);

@@ -27,7 +27,7 @@ static struct resp_conn *db_connect(struct resp_db *db, bool pooled)
 	if (c != NULL)
 		atomic_store(&db->refused, false);
 	else if (!atomic_exchange(&db->refused, true))
-		log_warn("redis.no_connection", "host=%s port=%u message=%s", db->address.host.ptr,
+		log_warn("redis.no_connection", "host=%s port=%u message=%s", db->address.name.ptr,
 			 (unsigned)db->address.port, LOG_Q(slice_str(why)));
 	return c;
 }
@@ -68,7 +68,7 @@ static bool read_url(struct resp_db *db, struct slice text, const char **why)
 	*why = "the path of a Redis URL is the number of a database";
 	if (url.path.len > 0 && !slice_to_u64(url.path, UINT32_MAX, &number))
 		return false;
-	db->address.host = url.host;
+	db->address.name = url.host;
 	db->address.port = url.port == 0 ? DEFAULT_PORT : url.port;
 	db->address.user = url.user;
 	db->address.password = url.password;
@@ -91,8 +91,9 @@ struct resp_db *resp_db_create(struct slice url, size_t connections, const char 
 	}
 	*why = "no memory or no thread for a Redis";
 	spec.ctx = db;
-	spec.name = arena_printf(db->memory, "redis:%s:%u", db->address.host.ptr, (unsigned)db->address.port).ptr;
-	db->pool = spec.name == NULL ? NULL : pool_create(&spec);
+	spec.name = arena_printf(db->memory, "redis:%s:%u", db->address.name.ptr, (unsigned)db->address.port).ptr;
+	db->address.host = host_create(db->address.name.ptr);
+	db->pool = spec.name == NULL || db->address.host == NULL ? NULL : pool_create(&spec);
 	if (db->pool == NULL)
 		resp_db_free(&db);
 	return db;
@@ -105,6 +106,7 @@ void resp_db_free(struct resp_db **dbp)
 	if (db == NULL)
 		return;
 	pool_free(&db->pool);
+	host_free(&db->address.host);
 	arena_free(&db->memory);
 	free(db);
 	*dbp = NULL;

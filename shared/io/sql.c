@@ -411,7 +411,7 @@ static void refuse(const struct sql_conn *c, struct sql_refusal *why)
 	(void)snprintf(why->text, sizeof(why->text), "%s", mysql_error(mysql));
 }
 
-static bool connect_library(struct sql_conn *c, const struct sql_address *a, struct sql_refusal *why)
+static bool connect_library(struct sql_conn *c, const struct sql_address *a, const char *at, struct sql_refusal *why)
 {
 	MYSQL *mysql = mysql_init(NULL);
 
@@ -419,7 +419,7 @@ static bool connect_library(struct sql_conn *c, const struct sql_address *a, str
 	if (mysql == NULL)
 		return false;
 	set_options(mysql);
-	if (mysql_real_connect(mysql, a->host, a->user, a->password, a->schema, a->port, NULL, 0) == NULL) {
+	if (mysql_real_connect(mysql, at, a->user, a->password, a->schema, a->port, NULL, 0) == NULL) {
 		refuse(c, why);
 		return false;
 	}
@@ -446,7 +446,7 @@ static bool set_session(struct sql_conn *c, struct sql_refusal *why)
 	return true;
 }
 
-struct sql_conn *sql_conn_open(const struct sql_address *a, struct sql_db *db, bool pooled, struct sql_refusal *why)
+struct sql_conn *sql_conn_open(const struct sql_address *a, const char *at, struct sql_db *db, bool pooled, struct sql_refusal *why)
 {
 	struct sql_conn *c = calloc(1, sizeof(*c));
 
@@ -459,7 +459,7 @@ struct sql_conn *sql_conn_open(const struct sql_address *a, struct sql_db *db, b
 	c->watchdog = a->watchdog;
 	sql_session_defaults(c);
 	c->library = calloc(1, sizeof(*c->library));
-	if (c->library == NULL || !connect_library(c, a, why) || !set_session(c, why))
+	if (c->library == NULL || !connect_library(c, a, at, why) || !set_session(c, why))
 		sql_conn_close(&c);
 	return c;
 }

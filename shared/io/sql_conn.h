@@ -13,9 +13,8 @@
 #include "shared/io/sql.h"
 #include "shared/io/watchdog.h"
 
-/* Where to connect to. All of it is borrowed and outlives the connection. */
+/* Where to connect to, but for the host's address. All of it is borrowed and outlives the connection. */
 struct sql_address {
-	const char *host;
 	uint16_t port;
 	const char *user;
 	const char *password;
@@ -50,10 +49,9 @@ struct sql_conn {
 
 /* Initialises the client library; once per process, before other threads use it. False when it cannot. */
 bool sql_library_start(void);
-/* A connection with the session settings made, or NULL and <why>. Each round trip is bounded: about a second for
- * those of the handshake, 500 ms for the settings. (A host name that a name server is slow to resolve adds to that.)
- * <db> and <pooled> are kept for the caller. */
-struct sql_conn *sql_conn_open(const struct sql_address *a, struct sql_db *db, bool pooled, struct sql_refusal *why);
+/* A connection to the host whose numeric address is <at>, with the session settings made, or NULL and <why>. Each round trip is
+ * bounded: about a second for those of the handshake, 500 ms for the settings. <db> and <pooled> are kept for the caller. */
+struct sql_conn *sql_conn_open(const struct sql_address *a, const char *at, struct sql_db *db, bool pooled, struct sql_refusal *why);
 void sql_conn_close(struct sql_conn **c);
 bool sql_conn_ping(struct sql_conn *c);
 /* Runs <literal>, which has no arguments and no result, guarded. <harmless>: see sql_session_failure(). */

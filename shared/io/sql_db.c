@@ -4,22 +4,28 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
 #include "shared/base/url.h"
+#include "shared/io/host.h"
 #include "shared/io/pool.h"
 
 #define US_PER_MS 1000
 #define DEFAULT_PORT 3306
 #define ADDRESS_BYTES 4096
+#define NAME_US (500 * US_PER_MS)
+#define REFUSED_UNKNOWN_HOST 2005 /* as the client library would say it */
 #define RETRY_FIRST_US 1000 /* the winner of a deadlock needs about a round trip to commit */
 #define RETRY_MOST_US (32 * US_PER_MS)
 #define RETRY_NEEDS_US (20 * US_PER_MS) /* an attempt begun with less would only be cut, and cost its connection */
 
 struct sql_db {
+	const char *name; /* of the host */
+	struct host *host;
 	struct sql_address address;
 	struct arena *memory; /* of the address's strings */
 	struct pool *pool;
@@ -28,15 +34,31 @@ struct sql_db {
 	atomic_uint refusal; /* number of the last one logged, 0 after a success: each is logged once */
 };
 
+static struct sql_conn *connect_somewhere(struct sql_db *db, bool pooled, struct sql_refusal *why)
+{
+	struct sql_conn *c = NULL;
+	struct host_addresses at;
+	const char *unknown;
+
+	if (host_find(db->host, clock_mono_us() + NAME_US, &at, &unknown) != ERR_OK) {
+		why->number = REFUSED_UNKNOWN_HOST;
+		(void)snprintf(why->text, sizeof(why->text), "%s", unknown);
+		return NULL;
+	}
+	for (unsigned i = 0; c == NULL && i < at.count; i++)
+		c = sql_conn_open(&db->address, at.list[i], db, pooled, why);
+	return c;
+}
+
 static struct sql_conn *db_connect(struct sql_db *db, bool pooled)
 {
 	struct sql_refusal why;
-	struct sql_conn *c = sql_conn_open(&db->address, db, pooled, &why);
+	struct sql_conn *c = connect_somewhere(db, pooled, &why);
 
 	if (c != NULL)
 		atomic_store(&db->refusal, 0);
 	else if (atomic_exchange(&db->refusal, why.number) != why.number)
-		log_warn("sql.no_connection", "host=%s port=%u errno=%u message=%s", db->address.host,
+		log_warn("sql.no_connection", "host=%s port=%u errno=%u message=%s", db->name,
 			 (unsigned)db->address.port, why.number, LOG_Q(slice_str(why.text)));
 	return c;
 }
@@ -93,7 +115,7 @@ static bool read_url(struct sql_db *db, struct slice text, const char **why)
 		*why = "the URL of a database names a schema";
 	else
 		*why = NULL;
-	db->address.host = url.host.ptr;
+	db->name = url.host.ptr;
 	db->address.port = url.port == 0 ? DEFAULT_PORT : url.port;
 	db->address.user = url.user.ptr;
 	db->address.password = text_or(url.password, "");
@@ -107,11 +129,12 @@ static bool start_pool(struct sql_db *db, size_t connections, const char **why)
 		.size = connections, .open = pooled_open, .ping = pooled_ping, .close = pooled_close, .ctx = db
 	};
 
-	spec.name = arena_printf(db->memory, "mysql:%s:%u/%s", db->address.host, (unsigned)db->address.port,
+	spec.name = arena_printf(db->memory, "mysql:%s:%u/%s", db->name, (unsigned)db->address.port,
 				 db->address.schema)
 			    .ptr;
 	db->address.watchdog = watchdog_create();
-	if (db->address.watchdog != NULL && spec.name != NULL)
+	db->host = host_create(db->name);
+	if (db->address.watchdog != NULL && db->host != NULL && spec.name != NULL)
 		db->pool = pool_create(&spec);
 	*why = "no memory or no thread for a database";
 	return db->pool != NULL;
@@ -142,6 +165,7 @@ void sql_db_free(struct sql_db **dbp)
 		return;
 	pool_free(&db->pool);
 	watchdog_free(&db->address.watchdog);
+	host_free(&db->host);
 	arena_free(&db->memory);
 	free(db);
 	*dbp = NULL;
