@@ -7,7 +7,7 @@ import uuid
 
 import requests
 
-from .stack import SAMPLE_TOKEN, SERVICES
+from .calls import SAMPLE_TOKEN, SERVICES
 from .wait import eventually
 
 ITEM_FIELDS = ("id", "name", "broadcaster", "category", "price")
@@ -150,16 +150,16 @@ class Truth:
 
     def __init__(self, stack, user_limit=12):
         self.items = [dict(zip(ITEM_FIELDS, row)) for row in
-                      _rows(stack, "item", f"SELECT {','.join(ITEM_FIELDS)} FROM item ORDER BY id DESC")]
-        self.users = _rows(stack, "user", "SELECT id, name, access_token FROM user ORDER BY id DESC")
+                      stack.rows("item", f"SELECT {','.join(ITEM_FIELDS)} FROM item ORDER BY id DESC")]
+        self.users = stack.rows("user", "SELECT id, name, access_token FROM user ORDER BY id DESC")
         self.people = [Person(stack, row[0], row[2]) for row in self.users[-user_limit:]]
         wanted = ",".join(str(person.id) for person in self.people) or "0"
         self.alarms = {}
-        for user_id, item_id in _rows(stack, "alarm", f"SELECT user_id, item_id FROM alarm WHERE user_id IN ({wanted})"):
+        for user_id, item_id in stack.rows("alarm", f"SELECT user_id, item_id FROM alarm WHERE user_id IN ({wanted})"):
             self.alarms.setdefault(user_id, set()).add(item_id)
         self.visits = {}
-        for user_id, item_id in _rows(stack, "user", f"SELECT user_id, item_id FROM visit WHERE user_id IN ({wanted}) "
-                                                     "ORDER BY visited_us DESC, event_id DESC"):
+        for user_id, item_id in stack.rows("user", f"SELECT user_id, item_id FROM visit WHERE user_id IN ({wanted}) "
+                                                   "ORDER BY visited_us DESC, event_id DESC"):
             self.visits.setdefault(user_id, []).append(item_id)
 
     def item_list(self, user_id):
@@ -220,16 +220,6 @@ def _difference(person, service, path, expected, unknown, marked):
                 f"instead of {[row['id'] for row in expected]}"]
     return [f"{where}: {got} instead of {want}" for got, want in zip(document["payload"], expected)
             if got != want and not (unknown and got == {**want, "is_alarm_set": None})]
-
-
-def _rows(stack, domain, query):
-    connection = stack.mysql(domain)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(query)
-            return [list(row) for row in cursor.fetchall()]
-    finally:
-        connection.close()
 
 
 def settled(stack, timeout_s=30, services=SERVICES):

@@ -15,21 +15,17 @@ import pymysql
 import redis
 import requests
 
+from .calls import DOMAINS, SAMPLE_TOKEN, SERVICES, Calls
 from .wait import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 STACK = ROOT / "deploy" / "stack"
-SAMPLE_TOKEN = "4a49145e-45a8-4845-af45-1af2a59bb044"
-DOMAINS = ("item", "alarm", "user")
-SERVICES = tuple(f"{domain}_svc" for domain in DOMAINS)
 PARTS = ("kafka",) + tuple(f"{domain}_{kind}" for kind in ("db", "redis", "svc") for domain in DOMAINS) + ("gateway",)
 SERVICE_PORT = {"item_svc": 5001, "alarm_svc": 6001, "user_svc": 7001, "gateway": 8089}
 ADMIN_PORT = {"item_svc": 9501, "alarm_svc": 9601, "user_svc": 9701, "gateway": 8404}
 DB_PORT = {"item": 3311, "alarm": 3312, "user": 3313}
 REDIS_PORT = {"item": 6381, "alarm": 6382, "user": 6383}
 KAFKA_PORTS = (9092, 9093)
-REPLY_TIMEOUT_S = 5
-HEALTHY_TIMEOUT_S = 90
 
 
 class StackError(Exception):
@@ -91,7 +87,7 @@ class Second:
         return self.process.wait(timeout_s)
 
 
-class Stack:
+class Stack(Calls):
     """A stack and the ways to reach its parts. Nothing runs before start() or up()."""
 
     def __init__(self, build=None):
@@ -227,6 +223,16 @@ class Stack:
         path, user = self.admin_account(domain)
         return pymysql.connect(unix_socket=path, user=user, database=domain, charset="utf8mb4", autocommit=True)
 
+    def rows(self, domain, query):
+        """The rows that <query> finds, as lists."""
+        connection = self.mysql(domain)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(query)
+                return [list(row) for row in cursor.fetchall()]
+        finally:
+            connection.close()
+
     def admin_account(self, domain):
         """(socket path, user) of the domain's database server for the administrator."""
         if domain not in self._admin_account:
@@ -250,52 +256,11 @@ class Stack:
     def url(self, service):
         return f"http://127.0.0.1:{self.port(service)}"
 
+    def where_logs(self):
+        return f"{self.folder}/log"
+
     def admin(self, service):
         return f"http://127.0.0.1:{_numbered(ADMIN_PORT, service) + self.offset}"
-
-    def request(self, method, service, path="/", token=SAMPLE_TOKEN, headers=None, **more):
-        """One request on a new connection. <service>: a name or a base URL. <token> None: no USER-TOKEN."""
-        base = service if "://" in service else self.url(service)
-        sent = {**({"USER-TOKEN": token} if token is not None else {}), **(headers or {})}
-        more.setdefault("timeout", REPLY_TIMEOUT_S)
-        with requests.Session() as session:
-            session.trust_env = False
-            return session.request(method, base + path, headers=sent, **more)
-
-    def get(self, service, path="/", token=SAMPLE_TOKEN, **more):
-        return self.request("GET", service, path, token, **more)
-
-    def post(self, service, path="/", token=SAMPLE_TOKEN, **more):
-        return self.request("POST", service, path, token, **more)
-
-    def delete(self, service, path="/", token=SAMPLE_TOKEN, **more):
-        return self.request("DELETE", service, path, token, **more)
-
-    def unhealthy(self):
-        """What keeps the lists from answering 200 without Degraded; empty when nothing does."""
-        found = []
-        for service, path in (*((service, "/") for service in SERVICES), ("user_svc", "/visit")):
-            try:
-                reply = self.get(service, path, timeout=3)
-            except requests.RequestException as error:
-                found.append(f"{service}{path}: {type(error).__name__}")
-                continue
-            if reply.status_code != 200 or "Degraded" in reply.headers:
-                found.append(f"{service}{path}: {reply.status_code} Degraded: {reply.headers.get('Degraded')}")
-        return found
-
-    def healthy(self, timeout_s=HEALTHY_TIMEOUT_S):
-        """Waits until the lists, /visit too, answer 200 without Degraded for the sample token."""
-        last = []
-
-        def nothing_wrong():
-            last[:] = self.unhealthy()
-            return not last
-
-        try:
-            eventually(nothing_wrong, timeout_s, "the lists are healthy")
-        except AssertionError as error:
-            raise AssertionError(f"{error}; in the way: {last}; logs in {self.folder}/log") from None
 
     def make_whole(self):
         """Brings every part up again, whatever a test did to it, and waits until all is healthy."""
