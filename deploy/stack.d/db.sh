@@ -20,7 +20,7 @@ db_socket() {
 
 # Sets SERVER to the words that start a server: $1 data folder, $2 socket.
 db_server() {
-	SERVER=(mariadbd "--defaults-file=$DEPLOY/mariadb.cnf" "--datadir=$1" "--socket=$2" "--pid-file=$1/mariadbd.pid")
+	SERVER=(mariadbd "--defaults-file=$DEPLOY/mysql.cnf" "--datadir=$1" "--socket=$2" "--pid-file=$1/mariadbd.pid")
 	# It refuses to be root unless told. Another user might not reach the checkout.
 	[ "$ADMIN" != root ] || SERVER+=(--user=root)
 }
@@ -51,7 +51,7 @@ db_create() {
 	[ "$ADMIN" != root ] || user=(--user=root)
 	rm -rf "$3" && mkdir -p "$3" || return 1
 	# --force: the name of this machine need not resolve.
-	mariadb-install-db "--defaults-file=$DEPLOY/mariadb.cnf" "--datadir=$3" "${user[@]}" --skip-test-db --force \
+	mariadb-install-db "--defaults-file=$DEPLOY/mysql.cnf" "--datadir=$3" "${user[@]}" --skip-test-db --force \
 		--skip-name-resolve --auth-root-authentication-method=socket "--auth-root-socket-user=$ADMIN" || return 1
 	db_server "$3" "$socket"
 	# It must not outlive this shell, which it would if somebody killed the shell now.
