@@ -12,7 +12,7 @@ PYTHON := /usr/bin/python3
 include mk/variant.mk
 include mk/rules.mk
 
-.PHONY: all run stop test test-all unit coverage integration lint fuzz fuzz-programs bench bench-fresh bench-takeover bench-rebuild bench-idle bench-reads bench-gateway bench-growth load help clean
+.PHONY: all run stop test test-all test-compose unit coverage integration lint fuzz fuzz-programs bench bench-fresh bench-takeover bench-rebuild bench-idle bench-reads bench-gateway bench-growth load help clean
 
 all: $(PROGRAMS:%=$(B)/%) compile_commands.json ## build all programs
 
@@ -42,6 +42,9 @@ coverage: ## which lines the unit tests reach
 integration: all ## integration tests without the slow ones; with T=expression as pytest's -k
 	@deploy/install run kafka test
 	@tests/run integration $(if $(T),-k "$(T)")
+
+test-compose: ## the shop in containers, whole and with each part away; with T=expression as pytest's -k
+	@tests/compose/run $(if $(T),-k "$(T)")
 
 lint: ## the rules of the code, and what clang, cppcheck and shellcheck say
 	@deploy/install test lint

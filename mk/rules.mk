@@ -11,7 +11,7 @@ objects = $(patsubst %.c,$(B)/obj/%.o,$1)
 # for -D_FILE_OFFSET_BITS, which is for 32 bits; here it only gives pread and its like other names,
 # which tests that wrap them would miss.
 PACKAGES := build/packages.mk
-ifneq ($(filter-out clean help stop lint test test-all coverage fuzz,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean help stop lint test test-all test-compose coverage fuzz,$(or $(MAKECMDGOALS),all)),)
 include $(PACKAGES)
 endif
 
