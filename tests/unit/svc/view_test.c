@@ -150,6 +150,28 @@ static void test_only_newer_versions_count(void **state)
 	assert_string_equal(raw(f, "1"), "9007199254740994+z");
 }
 
+/* Changes of one group stand together, and one of a key may follow another of the same key, in whatever order of versions. */
+static void test_many_changes_in_one_batch(void **state)
+{
+	struct fixture *f = *state;
+	struct view_change ch[] = { change("1", "a", 5), change("2", "a", 6), change("1", "b", 8),  change("1", "c", 7), change("2", NULL, 9),
+				    change("9", "x", 4), change("3", "a", 5), change("3", "b", 10), change("1", "d", 3) };
+	struct view_change most[VIEW_BATCH_MAX];
+
+	ch[5].at.group = SLICE_LIT("other"); /* another group in between */
+	assert_int_equal(apply_to(f, f->p, ch, sizeof(ch) / sizeof(ch[0]), (struct view_position){ 0 }, false), ERR_OK);
+	assert_string_equal(raw(f, "1"), "0000000000000008+b");
+	assert_int_equal(strncmp(raw(f, "2"), "0000000000000009-", 17), 0);
+	assert_string_equal(raw(f, "3"), "0000000000000010+b");
+	assert_string_equal(raw(f, "9"), "");
+	assert_true(slice_eq(domain_redis(&f->d, "HGET m1:{%s:%d}:other 9", f->d.name, (int)f->p).text, SLICE_LIT("0000000000000004+x")));
+	for (size_t i = 0; i < VIEW_BATCH_MAX; i++)
+		most[i] = change(arena_printf(f->d.arena, "%zu", i + 100).ptr, "m", 20 + i);
+	assert_int_equal(apply_to(f, f->p, most, VIEW_BATCH_MAX, (struct view_position){ 0 }, false), ERR_OK);
+	assert_string_equal(raw(f, "100"), "0000000000000020+m");
+	assert_int_equal(domain_redis(&f->d, "HLEN m1:{%s:%d}:" OWNER, f->d.name, (int)f->p).integer, 3 + VIEW_BATCH_MAX);
+}
+
 static void put(struct fixture *f, const char *field, const char *entry)
 {
 	domain_redis(&f->d, "HSET m1:{%s:%d}:" OWNER " %s %s", f->d.name, (int)f->p, field, entry);
@@ -643,6 +665,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_exact_position_or_nothing, setup),
 		TEST(test_only_newer_versions_count, setup),
+		TEST(test_many_changes_in_one_batch, setup),
 		TEST(test_divergences_count_when_asked, setup),
 		TEST(test_forged_entries_have_no_say, setup),
 		TEST(test_key_of_another_type_is_replaced, setup),
