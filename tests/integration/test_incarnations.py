@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -44,6 +45,39 @@ def test_topic_deleted_and_recreated(whole, domain):
     throughout(3, lambda: before.assert_right(marked=True))
     whole.sql(domain, CHANGE[domain])
     eventually(lambda: TOPIC[domain] in topics(whole), HEALED_S, "the topic is there again")
+    healed(whole)
+
+
+def test_old_answers_stay_while_a_view_is_read_anew(whole):
+    """The alarms' topic deleted while its owner is frozen, so that nothing fills it, then made anew and read from its start: item_svc
+    says the flags that it had all along, marked as old as long as it is not sure."""
+    person, calls = new_person(whole), []
+    for item_id in (3, 30, 50):
+        assert_empty(person.set_alarm(item_id), 201)
+    eventually(lambda: person.flagged() == {3, 30, 50}, NEWS_S + GRACE_S, "the flags")
+    rebuilds = ("moa_view_rebuilds_total", (("view", "alarms"),))
+
+    def asked():
+        reply = person.get("item_svc")
+        assert reply.status_code == 200
+        assert {item["id"] for item in reply.json()["payload"] if item["is_alarm_set"]} == {3, 30, 50}
+        calls.append("alarms" in reply.headers.get("Degraded", ""))
+        return calls[-1]
+
+    def rebuilt():
+        return metrics.parse(whole.request("GET", whole.admin("item_svc"), "/metrics").text)[rebuilds]
+
+    before = rebuilt()
+    whole.pause("alarm_svc")
+    delete_topic(whole, "moa.alarms")
+    eventually(asked, 10, "the answer is marked")
+    throughout(2, asked)
+    whole.unpause("alarm_svc")
+    end = time.monotonic() + HEALED_S
+    while asked() or rebuilt() == before:
+        assert time.monotonic() < end, "neither marked no more nor read anew"
+    assert calls.count(True) > 20
+    remove_person(person)
     healed(whole)
 
 
