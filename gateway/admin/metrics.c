@@ -13,6 +13,7 @@
 #include "gateway/rule/error_page.h"
 #include "gateway/session/exchange.h"
 #include "gateway/session/worker.h"
+#include "gateway/table/tokens.h"
 
 #define PIECE (8 * 1024)
 #define SAMPLES_MOST (16 * 1024) /* bytes that one object adds to a metric, unless names are kilobytes long */
@@ -296,6 +297,26 @@ static void add_process(const struct gateway *g, struct buf *out)
 	}
 }
 
+static void add_token(struct buf *out, const char *name, const char *help, const char *type, uint64_t n)
+{
+	add_head(out, "gateway", "token", name, help, type);
+	buf_printf(out, "gateway_token_%s %llu\n", name, (unsigned long long)n);
+}
+
+static void add_tokens(const struct gateway *g, struct buf *out)
+{
+	struct token_counts n = { 0 };
+
+	if (g->tokens != NULL)
+		n = token_table_counts(g->tokens);
+	add_token(out, "users", "Tokens with facts held now.", "gauge", n.users);
+	add_token(out, "facts", "Facts held now.", "gauge", n.facts);
+	add_token(out, "facts_expired_total", "Facts whose time was over.", "counter", n.expired);
+	add_token(out, "facts_malformed_total", "Elements of fact headers that are no facts.", "counter", n.malformed);
+	add_token(out, "facts_dropped_total", "Facts that went because of a limit.", "counter", n.facts_dropped);
+	add_token(out, "users_dropped_total", "Tokens that went because of the limit of the table.", "counter", n.users_dropped);
+}
+
 /* ---- piece by piece ---- */
 
 /* Moves to the next metric that the scope's objects have, from the present one on. False: that was the last scope. */
@@ -383,8 +404,10 @@ static enum reply_more more(struct exchange *x, void *pieces, struct slice *piec
 
 	(void)x;
 	buf_clear(&m->out);
-	if (!m->process_done && (m->wanted & SCOPE_PROCESS) != 0)
+	if (!m->process_done && (m->wanted & SCOPE_PROCESS) != 0) {
 		add_process(m->gateway, &m->out);
+		add_tokens(m->gateway, &m->out);
+	}
 	m->process_done = true;
 	while (m->out.len < PIECE && !all) {
 		all = !find_metric(m);

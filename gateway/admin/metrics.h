@@ -3,7 +3,7 @@
  * Names and labels of "show info" and "show stat" are those of HAProxy's exporter; what the gateway has not (TLS, compression, caches,
  * peers) has no metrics. Its own are histograms of durations, gateway_{frontend,backend,server}_request_duration_seconds, from a
  * request's first byte to its answer's last, and gateway_{backend,server}_response_duration_seconds, from the connection to the
- * server to the head of its response.
+ * server to the head of its response; and gateway_token_*, what the table of the consistency token holds and had to drop.
  *
  * The query may choose: "scope=global|frontend|listener|backend|server|*", several of them, and "no-maint" to leave out servers in
  * maintenance. The answer is made piece by piece as the client reads.

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "gateway/admin/metrics.h"
+#include "gateway/table/tokens.h"
+#include "shared/base/facts.h"
 #include "tests/unit/gateway/support/page.h"
 
 static int setup(void **state)
@@ -108,6 +110,28 @@ static void adds_up(void **state)
 				  "gateway_server_response_duration_seconds_bucket{proxy=\"be\",server=\"out\",le=\"0.0005\"} 0\n"));
 }
 
+static void counts_facts(void **state)
+{
+	struct page_test *t = *state;
+	char made[1024];
+	size_t len = 0;
+
+	get(t, "/metrics");
+	assert_true(page_holds(t, "# TYPE gateway_token_facts_dropped_total counter\ngateway_token_facts_dropped_total 0\n"));
+	for (unsigned i = 1; i <= FACTS_MOST + 2; i++)
+		len += (size_t)snprintf(made + len, sizeof(made) - len, "a%u=1.1,", i);
+	t->r.gateway.tokens = token_table_create(1);
+	tokens_of_response(t->r.gateway.tokens, SLICE_LIT("alice"), slice_of(made, len), SLICE_NONE, 0);
+	tokens_of_response(t->r.gateway.tokens, SLICE_LIT("bob"), SLICE_LIT("a1=1.1, x"), SLICE_NONE, 0);
+	get(t, "/metrics");
+	assert_true(page_holds(t, "\ngateway_token_users 1\n"));
+	assert_true(page_holds(t, "\ngateway_token_facts 1\n"));
+	assert_true(page_holds(t, "\ngateway_token_facts_malformed_total 1\n"));
+	assert_true(page_holds(t, "\ngateway_token_facts_dropped_total 2\n"));
+	assert_true(page_holds(t, "\ngateway_token_users_dropped_total 1\n"));
+	token_table_free(&t->r.gateway.tokens);
+}
+
 static void obeys_its_query(void **state)
 {
 	static const struct {
@@ -205,6 +229,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(is_well_formed, setup, teardown),
 		cmocka_unit_test_setup_teardown(has_the_usual_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(adds_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(counts_facts, setup, teardown),
 		cmocka_unit_test_setup_teardown(obeys_its_query, setup, teardown),
 		cmocka_unit_test_setup_teardown(escapes_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(comes_in_pieces, setup, teardown),
