@@ -12,7 +12,7 @@ PYTHON := /usr/bin/python3
 include mk/variant.mk
 include mk/rules.mk
 
-.PHONY: all run stop test test-all test-compose unit coverage integration lint fuzz fuzz-programs bench bench-fresh bench-takeover bench-rebuild bench-idle bench-reads bench-gateway bench-growth load help clean
+.PHONY: all run stop test test-all test-compose unit coverage integration lint fuzz fuzz-programs bench bench-fresh bench-takeover bench-rebuild bench-idle bench-reads bench-gateway bench-growth load torture help clean
 
 all: $(PROGRAMS:%=$(B)/%) compile_commands.json ## build all programs
 
@@ -89,6 +89,10 @@ bench-growth: all ## reads and stores as items, alarms and users become more
 
 load: ## load scripts against the shop that "make run" started; ARGS names some of them
 	@tests/load/run $(ARGS)
+
+torture: all ## writers, readers and faults on a private stack, MINUTES long, and what was wrong; SEED=n repeats a run
+	@deploy/install run kafka test
+	@$(PYTHON) -B tests/torture/torture.py --minutes $(or $(MINUTES),1) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 clean: ## remove what was built; downloads and data stay
 	rm -rf build compile_commands.json

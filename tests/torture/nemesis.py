@@ -1,0 +1,146 @@
+"""Breaks parts at random and mends them: a round of faults that overlap, the same for the same seed."""
+
+import json
+import os
+import random
+import subprocess
+import time
+from pathlib import Path
+
+from scene import DOMAINS, SERVICES
+from support.chaos import dump_keys, restore_keys
+from support.stack import ROOT
+
+SLOW_MS = (20, 60, 150, 400)
+STORES = tuple(f"{domain}_{kind}" for domain in DOMAINS for kind in ("db", "redis"))
+REDISES = tuple(f"{domain}_redis" for domain in DOMAINS)
+RELOADED_S = 10
+
+
+class Fault:
+    """One fault of one part: begins, lasts, and is mended."""
+
+    def __init__(self, kind, part, at_s, lasts_s, argument=0):
+        self.kind, self.part, self.at_s, self.lasts_s, self.argument = kind, part, at_s, lasts_s, argument
+
+    def __str__(self):
+        more = f" {self.argument} ms" if self.argument else ""
+        return f"{self.kind} {self.part}{more} at {self.at_s:.1f} s for {self.lasts_s:.1f} s"
+
+
+# kind: (weight, parts, longest duration in seconds)
+KINDS = {
+    "kill": (5, (*SERVICES, *STORES, "kafka", "gateway"), 4),
+    "freeze": (5, (*SERVICES, *STORES, "kafka", "gateway"), 6),
+    "cut": (3, STORES, 4),
+    "hold": (3, STORES, 4),
+    "slow": (2, STORES, 4),
+    "reload": (2, ("gateway",), 0),
+    "empty": (1, REDISES, 0),
+    "roll back": (2, REDISES, 1),
+}
+FAULTS = tuple((kind, part) for kind, (_, parts, _) in KINDS.items() for part in parts)
+
+
+def random_round(choice):
+    """One to three faults of different parts within a few seconds."""
+    faults, parts = [], set()
+    for _ in range(choice.choice((1, 1, 2, 2, 3))):
+        kind = choice.choices(list(KINDS), [weight for weight, _, _ in KINDS.values()])[0]
+        _, allowed, longest_s = KINDS[kind]
+        part = choice.choice(allowed)
+        if part not in parts:
+            parts.add(part)
+            faults.append(Fault(kind, part, choice.uniform(0, 2), choice.uniform(0.2, longest_s) if longest_s else 0,
+                                choice.choice(SLOW_MS) if kind == "slow" else 0))
+    return faults
+
+
+class Nemesis:
+    """Carries out rounds on a scene."""
+
+    def __init__(self, scene, seed):
+        self.scene, self.stack, self.choice = scene, scene.stack, random.Random(seed)
+        self.saved, self.begun = {}, []
+
+    def round(self, faults=None):
+        """Breaks and mends <faults>, or some by chance. Afterwards every part runs; whether all is healthy is another question."""
+        faults = random_round(self.choice) if faults is None else faults
+        steps = sorted([(fault.at_s, 0, fault) for fault in faults] + [(fault.at_s + fault.lasts_s, 1, fault) for fault in faults],
+                       key=lambda step: step[:2])
+        start = time.monotonic()
+        for at_s, mends, fault in steps:
+            self.scene.ending.wait(max(0.0, start + at_s - time.monotonic()))
+            if mends:
+                self._mend(fault)
+            else:
+                self._break(fault)
+        return faults
+
+    def _break(self, fault):
+        self.scene.health.breaks(fault.part)
+        self.scene.faults[(fault.kind, fault.part)] = self.scene.faults.get((fault.kind, fault.part), 0) + 1
+        if fault.part == "gateway" and fault.kind == "kill":
+            self.scene.health.gateway_lost = time.monotonic()
+        if fault.kind in ("cut", "hold", "slow"):
+            self.scene.links.set(fault.part, fault.kind, fault.argument)
+        elif fault.kind == "kill":
+            self.stack.kill(fault.part)
+        elif fault.kind == "freeze":
+            self.stack.pause(fault.part)
+        elif fault.kind == "reload":
+            reload_gateway(self.stack)
+        elif fault.kind == "empty":
+            self._redis(fault.part).flushall()
+        elif fault.kind == "roll back":
+            self.saved[fault.part] = dump_keys(self._redis(fault.part))
+
+    def _mend(self, fault):
+        if fault.part == "gateway" and fault.kind == "kill":
+            self.scene.health.gateway_lost = time.monotonic()
+        if fault.kind in ("cut", "hold", "slow"):
+            self.scene.links.set(fault.part, "open")
+        elif fault.kind == "kill":
+            self.stack.start(fault.part)
+        elif fault.kind == "freeze":
+            self.stack.unpause(fault.part)
+        elif fault.kind == "roll back":
+            restore_keys(self._redis(fault.part), self.saved.pop(fault.part))
+
+    def _redis(self, part):
+        client = self.stack.redis(part.partition("_")[0])
+        client.connection_pool.connection_kwargs["decode_responses"] = False
+        return client
+
+
+def reload_gateway(stack):
+    """Another process takes over the gateway's sockets and what it knows; the old one ends when its requests have."""
+    old = stack.pid("gateway")
+    environ = {**stack.environ, **stack.settings("gateway")}
+    words = [str(stack.program("gateway")), "-f", str(ROOT / "deploy" / "gateway.cfg"), "-x", environ["GATEWAY_SOCKET"], "-sf", str(old)]
+    with open(stack.folder / "log" / "gateway.log", "ab") as log:
+        process = subprocess.Popen(words, env=environ, cwd=stack.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    run, boot = stack.folder / "run", Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    began = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
+    (run / "gateway.start").write_text(f"{boot} {began}\n")
+    (run / "gateway.pid").write_text(f"{process.pid}\n")
+    end = time.monotonic() + RELOADED_S
+    while time.monotonic() < end and os.path.exists(f"/proc/{old}") and process.poll() is None:
+        time.sleep(0.05)
+
+
+def replay(stack, topic, key):
+    """Publishes once more the oldest record of <key> that the topic still has, as a frozen relay that wakes up late would. The key
+    must be written anew afterwards, as a relay's successor does. True when there was such a record."""
+    done = subprocess.run(["kcat", "-C", "-J", "-e", "-q", "-o", "beginning", "-b", stack.brokers, "-t", topic, "-m", "10"], text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=30, check=False)
+    records = [record for record in map(json.loads, done.stdout.splitlines()) if record.get("key") == key]
+    if len(records) < 2:
+        return False
+    old = records[0]
+    headers = [word for name, value in zip(old["headers"][::2], old["headers"][1::2]) for word in ("-H", f"{name}={value}")]
+    words = ["kcat", "-P", "-b", stack.brokers, "-t", topic, "-p", str(old["partition"]), "-k", key, *headers]
+    if old["payload"] is None:
+        words.append("-Z")
+    subprocess.run(words, input=old["payload"] or "", text=True, timeout=30, check=True)
+    return True

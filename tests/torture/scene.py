@@ -1,0 +1,135 @@
+"""What all parts of a run share: the stack behind its breakable network, its health, and the gate that stops the writers."""
+
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+
+from checker import Violations  # noqa: E402
+from history import History  # noqa: E402
+from link import Links  # noqa: E402
+from support.stack import DB_PORT, DOMAINS, REDIS_PORT, SAMPLE_TOKEN, SERVICES, Stack  # noqa: E402,F401
+
+LATE_S = 0.3          # a thread that wakes this much too late shows that the machine, not the shop, stood still
+BEAT_S = 0.05
+FLAGGED = range(1, 31)      # items with alarms and visits: neither changed nor deleted
+PRICED = range(31, 41)      # items whose name and price change
+PASSING = range(2101, 2109)  # items that come and go
+
+
+def item_value(item_id, number):
+    """(name, price) of version <number> of an item: a torn pair is no value that anybody wrote."""
+    return (f"torture {item_id} v{number}", number)
+
+
+class Gate:
+    """Writers pass one write at a time; closed, it lets those under way end and nobody else in."""
+
+    def __init__(self):
+        self.inside, self.closed = 0, False
+        self.changed = threading.Condition()
+
+    def __enter__(self):
+        with self.changed:
+            self.changed.wait_for(lambda: not self.closed)
+            self.inside += 1
+
+    def __exit__(self, *_):
+        with self.changed:
+            self.inside -= 1
+            self.changed.notify_all()
+
+    def close(self):
+        with self.changed:
+            self.closed = True
+            self.changed.wait_for(lambda: self.inside == 0)
+
+    def open(self):
+        with self.changed:
+            self.closed = False
+            self.changed.notify_all()
+
+
+class Stalls:
+    """When this machine stood still for everybody: what is late then proves nothing."""
+
+    def __init__(self):
+        self.spans, self.ending = [], threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+        self.thread.start()
+
+    def _watch(self):
+        before = time.monotonic()
+        while not self.ending.wait(BEAT_S):
+            moment = time.monotonic()
+            if moment - before > BEAT_S + LATE_S:
+                self.spans.append((before, moment))
+            before = moment
+
+    def between(self, begin, end):
+        return any(first < end and last > begin for first, last in self.spans[-50:])
+
+    def total_s(self):
+        return sum(last - first for first, last in self.spans)
+
+
+class Health:
+    """Since when all is healthy, if it is; what is broken, by name; when the gateway last lost its memory."""
+
+    def __init__(self, bound_s):
+        self.bound_s = bound_s
+        self.healthy_since = None
+        self.broken = set()
+        self.changed = {}
+        self.gateway_lost = 0.0
+
+    def breaks(self, name):
+        """To be called before <name> is broken. It counts as broken until the whole shop is healthy again."""
+        self.healthy_since = None
+        self.changed[name] = time.monotonic()
+        self.broken = self.broken | {name}
+
+    def heals(self):
+        self.broken = set()
+        self.healthy_since = time.monotonic()
+
+    def since(self, begin):
+        """For a read that began at <begin> and has ended: what it must show, as Read wants it."""
+        healthy = self.healthy_since
+        return begin - self.bound_s if healthy is not None and begin - self.bound_s >= healthy else None
+
+    def intact(self, name, begin):
+        """<name> was not broken at any time since <begin>."""
+        return name not in self.broken and self.changed.get(name, 0.0) < begin
+
+
+class Scene:
+    """The stack, its links, and everything that is recorded."""
+
+    def __init__(self, options):
+        self.options = options
+        self.stack = Stack(build=options.build)
+        self.links = Links({**{f"{domain}_db": DB_PORT[domain] + self.stack.offset for domain in DOMAINS},
+                            **{f"{domain}_redis": REDIS_PORT[domain] + self.stack.offset for domain in DOMAINS}})
+        for domain in DOMAINS:
+            prefix = f"{domain.upper()}_SVC_"
+            self.stack.environ[prefix + "MYSQL_URL"] = f"mysql://{domain}_svc:moa@127.0.0.1:{self.links.ports[domain + '_db']}/{domain}"
+            self.stack.environ[prefix + "REDIS_URL"] = f"redis://127.0.0.1:{self.links.ports[domain + '_redis']}/0"
+        self.stack.environ.setdefault("ACCESS_LOG", "off")
+        self.ports = {service: self.stack.port(service) for service in (*SERVICES, "gateway")}
+        self.history, self.violations = History(), Violations()
+        self.health, self.gate, self.stalls = Health(1.0 + options.grace), Gate(), Stalls()
+        self.ending = threading.Event()
+        self.tokens_work = False       # own writes are promised only by services that answer with a Consistency-Token
+        self.users = {}                # user id to token, of those whose tokens stay
+        self.faults = {}
+        self.excused = 0
+
+    def close(self, keep_logs):
+        self.ending.set()
+        self.gate.open()
+        kept = self.stack.remove(keep_logs)
+        self.links.close()
+        return kept
