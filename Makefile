@@ -92,7 +92,7 @@ load: ## load scripts against the shop that "make run" started; ARGS names some 
 
 torture: all ## writers, readers and faults on a private stack, MINUTES long, and what was wrong; SEED=n repeats a run
 	@deploy/install run kafka test
-	@$(PYTHON) -B tests/torture/torture.py --minutes $(or $(MINUTES),1) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	@$(PYTHON) -B tests/torture/torture.py --minutes $(or $(MINUTES),1) $(if $(MUTANT),--mutant $(MUTANT)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 clean: ## remove what was built; downloads and data stay
 	rm -rf build compile_commands.json

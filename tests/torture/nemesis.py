@@ -7,6 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from client import Client
+from history import Outcome
 from scene import DOMAINS, SERVICES
 from support.chaos import dump_keys, restore_keys
 from support.stack import ROOT
@@ -15,6 +17,8 @@ SLOW_MS = (20, 60, 150, 400)
 STORES = tuple(f"{domain}_{kind}" for domain in DOMAINS for kind in ("db", "redis"))
 REDISES = tuple(f"{domain}_redis" for domain in DOMAINS)
 RELOADED_S = 10
+QUIET = 8            # of the keys that can be replayed, those written longest ago: nobody else hides what comes of it
+LOOK_BACK = 3000     # records of a partition in which a replay looks for an old one
 
 
 class Fault:
@@ -38,6 +42,7 @@ KINDS = {
     "reload": (2, ("gateway",), 0),
     "empty": (1, REDISES, 0),
     "roll back": (2, REDISES, 1),
+    "replay": (2, ("kafka",), 0),
 }
 FAULTS = tuple((kind, part) for kind, (_, parts, _) in KINDS.items() for part in parts)
 
@@ -61,7 +66,7 @@ class Nemesis:
 
     def __init__(self, scene, seed):
         self.scene, self.stack, self.choice = scene, scene.stack, random.Random(seed)
-        self.saved, self.begun = {}, []
+        self.saved, self.replayed = {}, []
 
     def round(self, faults=None):
         """Breaks and mends <faults>, or some by chance. Afterwards every part runs; whether all is healthy is another question."""
@@ -78,7 +83,8 @@ class Nemesis:
         return faults
 
     def _break(self, fault):
-        self.scene.health.breaks(fault.part)
+        if fault.kind != "replay":     # which must be noticed by nobody
+            self.scene.health.breaks(fault.part)
         self.scene.faults[(fault.kind, fault.part)] = self.scene.faults.get((fault.kind, fault.part), 0) + 1
         if fault.part == "gateway" and fault.kind == "kill":
             self.scene.health.gateway_lost = time.monotonic()
@@ -92,6 +98,8 @@ class Nemesis:
             reload_gateway(self.stack)
         elif fault.kind == "empty":
             self._redis(fault.part).flushall()
+        elif fault.kind == "replay":
+            self._replay()
         elif fault.kind == "roll back":
             self.saved[fault.part] = dump_keys(self._redis(fault.part))
 
@@ -106,6 +114,26 @@ class Nemesis:
             self.stack.unpause(fault.part)
         elif fault.kind == "roll back":
             restore_keys(self._redis(fault.part), self.saved.pop(fault.part))
+
+    def _replay(self):
+        """Then the key is written anew, as a relay's successor does it. The checker sees what comes in between."""
+        keys = [key for key in self.scene.history.registers if key[0] == "alarm" and key[1] in self.scene.users]
+        key = replay(self.stack, "moa.alarms", {f"{key[1]}:{key[2]}": key for key in keys}, self.choice)
+        if key is not None:
+            self.replayed.append(key)
+
+    def rewrite(self):
+        """Writes the keys that were replayed anew, with the value that they have."""
+        replayed, self.replayed = self.replayed, []
+        for key in replayed:
+            with self.scene.gate:
+                register = self.scene.history.get(key)
+                if register.dirty:
+                    continue
+                write = register.invoke(register.current, "anew")
+                answer = Client(self.scene.ports, self.scene.users[key[1]], False).ask("POST" if write.value else "DELETE", "alarm",
+                                                                                      body={"item_id": key[2]})
+                self.scene.history.ended(write, Outcome.DONE if 200 <= answer.status < 300 else Outcome.UNKNOWN)
 
     def _redis(self, part):
         client = self.stack.redis(part.partition("_")[0])
@@ -129,18 +157,21 @@ def reload_gateway(stack):
         time.sleep(0.05)
 
 
-def replay(stack, topic, key):
-    """Publishes once more the oldest record of <key> that the topic still has, as a frozen relay that wakes up late would. The key
-    must be written anew afterwards, as a relay's successor does. True when there was such a record."""
-    done = subprocess.run(["kcat", "-C", "-J", "-e", "-q", "-o", "beginning", "-b", stack.brokers, "-t", topic, "-m", "10"], text=True,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=30, check=False)
-    records = [record for record in map(json.loads, done.stdout.splitlines()) if record.get("key") == key]
-    if len(records) < 2:
-        return False
-    old = records[0]
+def replay(stack, topic, keys, choice):
+    """Publishes the older one of two records of a key once more, as a frozen relay that wakes up late would. <keys>: those that may
+    be taken, as the topic writes them, and what to return for each. None: there was no such record."""
+    words = ["kcat", "-C", "-J", "-e", "-q", "-o", str(-LOOK_BACK), "-b", stack.brokers, "-t", topic, "-m", "10"]
+    done = subprocess.run(words, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=30, check=False)
+    first, last = {}, {}
+    for record in map(json.loads, done.stdout.splitlines()):
+        if record.get("key") in keys:
+            first.setdefault(record["key"], record)
+            last[record["key"]] = record
+    chances = [key for key in last if (first[key]["payload"] is None) != (last[key]["payload"] is None)]
+    if not chances:
+        return None
+    old = first[choice.choice(sorted(chances, key=lambda key: last[key]["ts"])[:QUIET])]
     headers = [word for name, value in zip(old["headers"][::2], old["headers"][1::2]) for word in ("-H", f"{name}={value}")]
-    words = ["kcat", "-P", "-b", stack.brokers, "-t", topic, "-p", str(old["partition"]), "-k", key, *headers]
-    if old["payload"] is None:
-        words.append("-Z")
+    words = ["kcat", "-P", "-Z", "-b", stack.brokers, "-t", topic, "-p", str(old["partition"]), "-k", old["key"], *headers]
     subprocess.run(words, input=old["payload"] or "", text=True, timeout=30, check=True)
-    return True
+    return keys[old["key"]]

@@ -97,7 +97,7 @@ class Reader:
         where, since = self.client.where(domain, path), health.since(answer.begin)
         if since is not None and self.scene.stalls.between(answer.begin - health.bound_s, answer.end):
             since = None
-        own = max(answer.begin - TOKEN_LIMIT_S, health.gateway_lost) if self.writes and self.remembers and self.scene.tokens_work else None
+        own = max(answer.begin - TOKEN_LIMIT_S, health.gateway_lost) if self.writes and self.remembers else None
         broken = {of: not health.intact(f"{domain}_{'db' if of == domain else 'redis'}", self.last_read[domain]) for of in PLURAL}
 
         def see(key, value, of):
@@ -105,7 +105,7 @@ class Reader:
             if register is None:
                 return
             excused = PLURAL[of] in answer.degraded and broken[of]
-            watcher.see(register, value, Read(where, answer.begin, answer.end, since, excused, own if key[0] in ("alarm", "visits") else None))
+            watcher.see(register, value, Read(where, answer.begin, answer.end, since, excused, own if key[0] in self.scene.told else None))
 
         look(see)
         self.last_read[domain] = answer.begin

@@ -37,6 +37,10 @@ class Report:
     def _reads(self):
         return sum(reader.reads for reader in self.scene.readers)
 
+    def caught(self, kinds):
+        """Violations of one of <kinds> were found."""
+        return any(self.scene.violations.counts[kind] for kind in kinds)
+
     def end(self, counters):
         """Prints everything; True when nothing was wrong."""
         history, violations = self.scene.history, self.scene.violations

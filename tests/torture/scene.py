@@ -122,7 +122,7 @@ class Scene:
         self.history, self.violations = History(), Violations()
         self.health, self.gate, self.stalls = Health(1.0 + options.grace), Gate(), Stalls()
         self.ending = threading.Event()
-        self.tokens_work = False       # own writes are promised only by services that answer with a Consistency-Token
+        self.told = set()              # kinds of registers whose writes are answered with a Consistency-Token
         self.users = {}                # user id to token, of those whose tokens stay
         self.faults = {}
         self.excused = 0

@@ -66,5 +66,5 @@ def met(scene, counters):
         ("a write's outcome was unknown", history.writes(Outcome.UNKNOWN)),
         ("a marked answer was older than one before", sum(watcher.steps_back for watcher in watchers)),
         ("an own write was looked for", sum(watcher.own_seen for watcher in watchers)),
-        ("a token's fact was laid over a view", counters.sum("overlaid", "moa_token")),
+        ("a token's fact was laid over a view", counters.sum("moa_token_facts_laid_total")),
     ]

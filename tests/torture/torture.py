@@ -8,6 +8,8 @@ import random
 import sys
 import time
 
+import mutants
+from checker import DIVERGED
 from nemesis import Nemesis
 from report import Report, say
 from scene import Scene
@@ -23,49 +25,68 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--mutant", choices=mutants.names(), help="a broken build: the run succeeds when it is caught")
+    parser.add_argument("--schedule", choices=mutants.names(), help="the faults that bring out this mutant, in place of random ones")
     parser.add_argument("--build", default=None, help="folder of the programs (build/)")
     parser.add_argument("--grace", type=float, default=4.0, help="seconds beyond the one that answers have to be right again (%(default)s)")
     parser.add_argument("--keep-logs", action="store_true", help="keep the logs also when nothing was wrong")
     return parser.parse_args()
 
 
-def run(scene, minutes, seed, report):
-    """Everything between a healthy stack and the last comparison."""
+def run(scene, wanted, seed, report, counters):
+    """Everything between a healthy stack and the last comparison; false when the run itself went wrong."""
     workload = Workload(scene, seed)
     nemesis = Nemesis(scene, seed)
     scene.health.heals()
     workload.start()
-    end = time.monotonic() + minutes * 60
+    end = time.monotonic() + wanted.minutes * 60
+    schedule, caught_by = mutants.SCHEDULES[wanted.schedule] if wanted.schedule else (lambda: None, ())
     compare(scene)
     while time.monotonic() < end and not workload.errors:
-        faults = nemesis.round()
+        faults = nemesis.round(schedule())
         heal_s, agree_s = heal(scene, HEAL_LIMIT_S), None
         if heal_s is None:
             report.round(faults, heal_s, agree_s)
             break
         scene.ending.wait(scene.health.bound_s + CALM_S)
         agree_s = compare(scene)
+        nemesis.rewrite()
+        repaired(scene, counters)
         report.round(faults, heal_s, agree_s)
+        if wanted.mutant and report.caught(caught_by):
+            break
     died = scene.stack.died()
     for problem in [*map(repr, workload.errors), *(f"{name} ended by itself" for name in died)]:
         say(f"torture: {problem}")
     return not workload.errors and not died
 
 
+def repaired(scene, counters):
+    """What the audit found to differ although nobody but the relay and the readers touched it."""
+    counters.look()
+    found = counters.sum("moa_view_divergences_total")
+    for _ in range(found - scene.violations.counts[DIVERGED]):
+        scene.violations.add(DIVERGED, "see view.divergence in the services' logs")
+
+
 def main():
     wanted = options()
+    if wanted.mutant:
+        wanted.build, wanted.schedule = mutants.build(wanted.mutant), wanted.mutant
     seed = random.SystemRandom().randrange(1 << 32) if wanted.seed is None else wanted.seed
     scene, whole = Scene(wanted), False
     report = Report(scene, seed)
     try:
-        report.begin(wanted.minutes, None)
+        report.begin(wanted.minutes, wanted.mutant)
         scene.stack.up()
         scene.stack.healthy()
         counters = Counters(scene)
         report.start = time.monotonic()
-        whole = run(scene, wanted.minutes, seed, report)
-        counters.look()
-        whole = report.end(counters) and whole
+        sound = run(scene, wanted, seed, report, counters)
+        whole = sound and report.end(counters)
+        if wanted.mutant:
+            whole = sound and report.caught(mutants.SCHEDULES[wanted.mutant][1])
+            say(f"torture: mutant {wanted.mutant} was {'caught' if whole else 'NOT caught'}")
     finally:
         kept = scene.close(keep_logs=not whole or wanted.keep_logs)
         if kept:
