@@ -10,6 +10,7 @@ from promises import promised
 from scene import FLAGGED, PASSING, PRICED
 
 TOKEN_LIMIT_S = 25      # facts are kept 30 s
+STALL_SEEN_S = 0.4
 PLURAL = {"item": "items", "alarm": "alarms", "user": "users"}
 
 
@@ -39,7 +40,8 @@ class Reader:
         return answer
 
     def _refused(self, kind, method, domain, path, answer):
-        if self.scene.stalls.between(answer.begin - 1, answer.end + 0.1):
+        time.sleep(STALL_SEEN_S)    # a stall is known only at the next beat
+        if self.scene.stalls.between(answer.begin - 1, answer.end + STALL_SEEN_S):
             self.scene.excused += 1
             return
         self.scene.violations.add(REFUSED, f"{method} {self.client.where(domain, path)} ({kind}) [{answer.begin:.3f}–{answer.end:.3f}]: {answer}; "

@@ -4,6 +4,7 @@ import time
 
 import requests
 
+import views
 import visits
 from checker import SICK, WRONG, judge_table
 from client import Client
@@ -45,8 +46,8 @@ def compare(scene):
         while True:
             begun = time.monotonic() - start
             truth = Truth(scene.stack, user_limit=1000)
-            wrong = wrong_answers(scene, truth) + late_visits(scene, truth)
-            if not wrong or begun > scene.health.bound_s + stood_still(scene, start):
+            wrong = wrong_answers(scene, truth) + late_visits(scene, truth) + views.wrong(scene.stack, truth)
+            if not wrong or begun > scene.health.bound_s + scene.stalls.total_s(start):
                 break
         for text in wrong:
             scene.violations.add(WRONG, text)
@@ -54,10 +55,6 @@ def compare(scene):
         return begun
     finally:
         scene.gate.open()
-
-
-def stood_still(scene, start):
-    return sum(last - first for first, last in scene.stalls.spans if last > start)
 
 
 def late_visits(scene, truth):
