@@ -16,15 +16,16 @@ PATCHES = Path(__file__).resolve().parent / "mutants"
 NEIGHBOURS = {WRONG, BACK, PHANTOM, DIVERGED, LOST}
 
 
-def _kafka_away():
-    return [Fault("freeze", "kafka", 0.0, 4.0), Fault("kill", "alarm_svc", 2.0, 1.0)]
+def _batch_in_flight():
+    """Kafka is dead; the relay wakes up to many rows, takes them, and is killed before they are delivered."""
+    return [Fault("kill", "kafka", 0.0, 6.0), Fault("freeze", "alarm_svc", 0.5, 2.0), Fault("kill", "alarm_svc", 4.5, 1.0)]
 
 
 # name: (one round of the schedule that brings it out, kinds of violations that count as caught)
 SCHEDULES = {
     "version-guard": (lambda: [Fault("replay", "kafka", 0.2 * number, 0) for number in range(6)], NEIGHBOURS),
     "position-check": (lambda: [Fault("roll back", "item_redis", 0.0, 1.0), Fault("roll back", "user_redis", 0.5, 1.0)], NEIGHBOURS),
-    "delete-first": (_kafka_away, NEIGHBOURS),
+    "delete-first": (_batch_in_flight, NEIGHBOURS),
     "id-above-last": (lambda: [], NEIGHBOURS),
     "token-ignored": (lambda: [Fault("freeze", "kafka", 0.0, 5.0)], {OWN}),
 }

@@ -12,7 +12,7 @@ import mutants
 from checker import DIVERGED
 from nemesis import Nemesis
 from report import Report, say
-from scene import Scene
+from scene import SERVICES, Scene
 from settle import compare, heal
 from sometimes import Counters
 from workload import Workload
@@ -64,9 +64,10 @@ def run(scene, wanted, seed, report, counters):
 def repaired(scene, counters):
     """What the audit found to differ although nobody but the relay and the readers touched it."""
     counters.look()
-    found = counters.sum("moa_view_divergences_total")
-    for _ in range(found - scene.violations.counts[DIVERGED]):
-        scene.violations.add(DIVERGED, "see view.divergence in the services' logs")
+    new = counters.sum("moa_view_divergences_total") - scene.violations.counts[DIVERGED]
+    lines = [line for service in SERVICES for line in scene.stack.log(service).splitlines() if "view.divergence" in line] if new > 0 else []
+    for number in range(new):
+        scene.violations.add(DIVERGED, lines[-number - 1] if number < len(lines) else "counted, not logged")
 
 
 def main():

@@ -16,6 +16,7 @@ OWN_ITEMS = 12           # a customer's alarms: fewer than a token can hold
 SQL_TIMEOUT_S = 3
 NEVER_RAN = (1040, 1045, 1205, 1213, 1226, 2002, 2003)   # too many connections, denied, lock timeout, deadlock, no server
 FIRST_USER = 2001
+TURN_S = 5               # hands stay with a user for this long: what is lost of the others' last writes is not written over soon
 UNLISTED = 999999        # an item that does not exist
 
 
@@ -147,7 +148,7 @@ class AlarmHand(Hand):
         self.execute("COMMIT")
 
     def set_or_remove(self, writes):
-        user, wanted = self.choice.choice(self.users), self.choice.random() < 0.5
+        user, wanted = self.users[int(time.monotonic() / TURN_S) % len(self.users)], self.choice.random() < 0.5
         items = [item for item in self.choice.sample(FLAGGED, self.choice.choice((1, 1, 1, 3, 8)))
                  if self.begin(writes, ("alarm", user, item), wanted)]
         if items and wanted:
@@ -216,8 +217,8 @@ class Workload:
         choice = random.Random(seed)
         scene.readers = []
         modes = [(True, False)] * 3 + [(False, True)] * 2 + [(False, False)]
-        users = list(range(FIRST_USER, FIRST_USER + len(modes) + 9))
-        customers, by_hand, slow, rotated = users[:len(modes)], users[-9:-5], users[-5:-3], users[-3:]
+        users = list(range(FIRST_USER, FIRST_USER + len(modes) + 13))
+        customers, by_hand, slow, rotated = users[:len(modes)], users[-13:-5], users[-5:-3], users[-3:]
         self._make_users(users, rotated, choice)
         self._make_registers(users)
         AlarmHand.users, SlowHand.users, UserHand.users = by_hand, slow, rotated
