@@ -9,7 +9,6 @@ from support.wait import eventually, throughout
 from test_absent import both_neighbours
 
 WAYS = ("stop", "kill", "pause")
-SAMPLE = {("pause", "kafka")}
 CHANGED_S, STEADY_S = 30, 3
 
 
@@ -22,8 +21,9 @@ def assert_survives(shop, way, parts):
     eventually(lambda: assert_as_expected(shop) is None, 60, "all as documented afterwards")
 
 
-@pytest.mark.parametrize("way,part", [pytest.param(way, part, marks=[] if (way, part) in SAMPLE else pytest.mark.slow)
-                                      for part in PARTS for way in WAYS])
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("part", PARTS)
 def test_part_away(whole, way, part):
     """One part away: the others go on with the right answers, marked after five seconds."""
     assert_survives(whole, way, [part])
