@@ -15,7 +15,7 @@ const USERS = __ENV.USER_URL || 'http://127.0.0.1:7001';
 const SAMPLE_TOKEN = '4a49145e-45a8-4845-af45-1af2a59bb044';
 
 export const SECONDS = Number(__ENV.LENGTH_S || 15);
-const SEEN_WITHIN_MS = 2000; // a change at the neighbours
+const SEEN_WITHIN_MS = 5000; // a change at the neighbours; longer than any pause of a busy machine, the time itself is shown
 const LOOK_AGAIN_MS = 20;
 const LEAST_MS = 1; // a baseline below it says nothing: multiples are of this then
 
