@@ -63,11 +63,7 @@ struct slice view_key(const struct view *v, struct arena *a, int32_t p, struct s
 
 const char *view_divergence_name(enum view_divergence d)
 {
-	static const char *const names[VIEW_DIVERGENCES] = {
-		[VIEW_DIFFERS] = "differs",
-		[VIEW_MISSING] = "missing",
-		[VIEW_EXTRA] = "extra",
-	};
+	static const char *const names[] = { [VIEW_DIFFERS] = "differs", [VIEW_MISSING] = "missing", [VIEW_EXTRA] = "extra" };
 
 	assert(d < VIEW_DIVERGENCES);
 	return names[d];
