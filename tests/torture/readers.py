@@ -4,6 +4,7 @@ import json
 import random
 import time
 
+import visits
 from checker import PHANTOM, REFUSED, Read, Watcher
 from client import Client, Memory
 from promises import promised
@@ -23,7 +24,7 @@ class Reader:
         self.remembers = through_gateway or with_memory
         self.watchers = {domain: Watcher(scene.violations) for domain in PLURAL}
         self.last_read = dict.fromkeys(PLURAL, 0.0)
-        self.reads = self.judged_2xx = self.marked = self.unknown_flags = 0
+        self.reads = self.judged_2xx = self.marked = self.unknown_flags = self.late_visits = 0
 
     # --- asking ----------------------------------------------------------------------------------
 
@@ -100,17 +101,25 @@ class Reader:
         if since is not None and self.scene.stalls.between(answer.begin - health.bound_s, answer.end):
             since = None
         own = max(answer.begin - TOKEN_LIMIT_S, health.gateway_lost) if self.writes and self.remembers else None
-        broken = {of: not health.intact(f"{domain}_{'db' if of == domain else 'redis'}", self.last_read[domain]) for of in PLURAL}
+        broken = {of: self._was_broken(of) if of == domain else not health.intact(f"{domain}_redis", self.last_read[domain]) for of in PLURAL}
 
         def see(key, value, of):
             register = self.scene.history.get(key)
             if register is None:
                 return
+            if key[0] == "visits" and since is None and not register.dirty:
+                if visits.came_late(value, register):
+                    self.late_visits += 1
+                    return
             excused = PLURAL[of] in answer.degraded and broken[of]
             watcher.see(register, value, Read(where, answer.begin, answer.end, since, excused, own if key[0] in self.scene.told else None))
 
         look(see)
         self.last_read[domain] = answer.begin
+
+    def _was_broken(self, domain):
+        """The service answers with its stand-in while it has no connection to its database: also just after it was started."""
+        return not all(self.scene.health.intact(f"{domain}_{kind}", self.last_read[domain]) for kind in ("db", "svc"))
 
     def _see_flag(self, row, see):
         if row["is_alarm_set"] is None:

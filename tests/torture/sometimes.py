@@ -65,6 +65,7 @@ def met(scene, counters):
         ("a write was refused, nothing done", history.writes(Outcome.NOT_DONE)),
         ("a write's outcome was unknown", history.writes(Outcome.UNKNOWN)),
         ("a marked answer was older than one before", sum(watcher.steps_back for watcher in watchers)),
+        ("a visit arrived after later ones", sum(reader.late_visits for reader in readers)),
         ("an own write was looked for", sum(watcher.own_seen for watcher in watchers)),
         ("a token's fact was laid over a view", counters.sum("moa_token_facts_laid_total")),
     ]

@@ -127,6 +127,13 @@ def test_evidence_is_bounded_and_names_the_writes():
     assert "[5.000–6.000] test: 3, acknowledged" in violations.evidence[LOST][0]
 
 
+def test_a_visit_that_came_late():
+    made = Register("key", ())
+    for item in (1, 2, 3):
+        made.invoke(visits.after(made.current, item), "visit", item).end(Outcome.DONE, item + 0.5)
+    assert visits.came_late((3, 1), made) and not visits.came_late((2, 1), made) and not visits.came_late((4, 1), made)
+
+
 def test_visits():
     assert visits.of_table([5, 5, 4, 3, 2, 1]) == (5, 4, 3)
     assert visits.of_table([1, 2, 1]) == (1, 2, 1)

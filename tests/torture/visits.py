@@ -16,3 +16,10 @@ def of_table(items):
     for item in reversed(items):
         shown = after(shown, item)
     return shown
+
+
+def came_late(shown, register):
+    """A list that is none of the register's, of items that were all visited: a visit between others has not arrived yet. Visits are
+    ordered by their time, not by their arrival; once all is healthy none may lack."""
+    seen = {item for write in register.writes for item in write.value}
+    return register.position(shown, 0, float("inf")) is None and set(shown) <= seen
