@@ -68,7 +68,8 @@ def test_metrics_are_valid_prometheus_text(shop, service):
     assert before is not None, "a counter of requests"
     for _ in range(5):
         shop.get(service)
-    assert metrics.total(metrics.parse(admin(shop, service, "/metrics").text), r"\w*requests?_total") >= before + 5
+    eventually(lambda: metrics.total(metrics.parse(admin(shop, service, "/metrics").text), r"\w*requests?_total") >= before + 5,
+               10, "five requests are counted; each is a moment after its answer was sent")
 
 
 @each_service
