@@ -10,6 +10,11 @@ static void *start(struct service *s)
 	return visits_start(s);
 }
 
+static struct parked *parked(void *app)
+{
+	return visits_parked(app);
+}
+
 static void stop(struct service *s, void *app)
 {
 	struct visits *visits = app;
@@ -30,6 +35,7 @@ int main(int argc, char **argv)
 		.auth = user_auth,
 		.start = start,       /* visits: an inbox, and their copy in own Redis */
 		.stop = stop,
+		.parked = parked,
 	};
 
 	return service_main(&spec, argc, argv);

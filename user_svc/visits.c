@@ -6,6 +6,7 @@
  */
 #include "user_svc/visits.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "shared/base/log.h"
 #include "shared/svc/inbox.h"
 #include "shared/svc/service.h"
+#include "user_svc/store_parked.h"
 #include "user_svc/store_visits.h"
 #include "user_svc/visit_copy.h"
 
@@ -31,30 +33,35 @@ struct visits {
 	uint64_t from, to;
 	struct user_visits *users;
 	size_t user_count;
-	size_t stored, strangers, corrupt;
+	size_t stored, strangers;
 	/* The copy and the table as they were when we last had nothing to do: only what stays different needs repair. */
 	uint64_t idle_copy, idle_table;
 
-	struct counter *stored_total, *strangers_total, *corrupt_total, *rebuilds;
+	struct counter *stored_total, *strangers_total, *rebuilds;
 };
 
 /* ---- one transaction ---- */
 
-/* Events that decode, in <out>; returns how many. */
-static enum err decode(struct visits *v, struct arena *a, const struct event *events, size_t count, struct visit_event *out, size_t *n)
+/* A visit from far beyond our time would stay the latest of its user for ever. */
+static const char *refuse(const struct event *e, struct arena *a)
 {
-	*n = 0;
-	for (size_t i = 0; i < count; i++) {
-		enum err e = visit_event_read(events[i].value, a, &out[*n]);
+	struct visit_event v;
 
-		if (e == ERR_OK)
-			(*n)++;
-		else if (e == ERR_CORRUPT)
-			v->corrupt++;
-		else
-			return e;
-	}
-	return ERR_OK;
+	if (visit_event_read(e->value, a, &v) == ERR_CORRUPT)
+		return "value malformed";
+	if (v.visited_us >= EVENT_VERSION_END)
+		return "absurd time";
+	return slice_eq(visit_event_key(&v, a), e->key) ? NULL : "key of another visit";
+}
+
+static enum err decode(struct arena *a, const struct event *events, size_t count, struct visit_event *out)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < count && e == ERR_OK; i++)
+		e = visit_event_read(events[i].value, a, &out[i]);
+	assert(e != ERR_CORRUPT); /* refused before */
+	return e;
 }
 
 /* Leaves out visits of users that do not exist; returns how many stay. */
@@ -129,17 +136,17 @@ static enum err apply(struct sql_conn *c, void *ctx, struct arena *a, const stru
 	size_t n;
 	enum err e;
 
-	v->user_count = v->stored = v->strangers = v->corrupt = 0; /* this may be another attempt */
+	v->user_count = v->stored = v->strangers = 0; /* this may be another attempt */
 	if (visits == NULL)
 		return ERR_NO_MEMORY;
 	e = store_visit_revision_lock(c, a, &v->from);
 	if (e == ERR_OK)
-		e = decode(v, a, events, count, visits, &n);
+		e = decode(a, events, count, visits);
 	if (e == ERR_OK)
-		e = store_visit_resolve(c, a, visits, n);
+		e = store_visit_resolve(c, a, visits, count);
 	if (e != ERR_OK)
 		return e;
-	n = v->stored = drop_strangers(v, visits, n);
+	n = v->stored = drop_strangers(v, visits, count);
 	e = store_visit_insert(c, a, visits, n);
 	if (e == ERR_OK)
 		e = trim_users(v, c, a, visits, n);
@@ -276,7 +283,6 @@ static void committed(void *ctx, struct arena *a, const struct event *events, si
 	}
 	counter_add(v->stored_total, v->stored);
 	counter_add(v->strangers_total, v->strangers);
-	counter_add(v->corrupt_total, v->corrupt);
 	if (update_copy(v, a) == ERR_MOVED)
 		rebuild(v);
 }
@@ -287,6 +293,9 @@ struct visits *visits_start(struct service *s)
 		.topic = &topic_visits,
 		.select_sql = store_visit_position_select,
 		.upsert_sql = store_visit_position_upsert,
+		.refuse = refuse,
+		.park = store_park,
+		.parked = store_parked,
 		.apply = apply,
 		.committed = committed,
 	};
@@ -298,10 +307,14 @@ struct visits *visits_start(struct service *s)
 	v->service = s;
 	v->stored_total = metrics_counter(m, "moa_visits_stored_total", "Visits taken into the table, or found there.", NULL);
 	v->strangers_total = metrics_counter(m, "moa_visits_dropped_total", "Visits left out.", "reason=\"unknown_user\"");
-	v->corrupt_total = metrics_counter(m, "moa_visits_dropped_total", "Visits left out.", "reason=\"corrupt\"");
 	v->rebuilds = metrics_counter(m, "moa_visits_copy_rebuilds_total", "Times the copy in own Redis was built anew.", NULL);
 	v->inbox = inbox_start(s, &spec, v);
 	return v;
+}
+
+struct parked *visits_parked(const struct visits *v)
+{
+	return inbox_parked(v->inbox);
 }
 
 void visits_stop(struct visits **vv)

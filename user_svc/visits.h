@@ -4,8 +4,10 @@
 
 struct service;
 struct visits;
+struct parked;
 
 struct visits *visits_start(struct service *s);
 void visits_stop(struct visits **v); /* within about 3 s */
+struct parked *visits_parked(const struct visits *v); /* visits that nobody understands */
 
 #endif

@@ -27,6 +27,9 @@ extern const struct view_spec view_users;
 /* alarms: group <user_id>, field <item_id>, value "1". */
 extern const struct view_spec view_alarms;
 
+/* Whether <s> is a SHA-256 in lower-case hex. */
+bool shop_is_hash(struct slice s);
+
 /* The key of a user or an item, and of an alarm. From <a>. */
 struct slice shop_key(struct arena *a, uint32_t id);
 struct slice shop_alarm_key(struct arena *a, uint32_t user_id, uint32_t item_id);

@@ -22,12 +22,13 @@ static enum err user_project(struct slice key, struct slice json, struct arena *
 {
 	struct slice hash;
 	struct jdoc *doc;
+	uint32_t id, key_id;
 	enum err e = ERR_CORRUPT;
 
-	(void)key;
 	if (jdoc_parse(json, &doc) != ERR_OK)
 		return ERR_CORRUPT;
-	if (jdoc_string(jdoc_get(doc, "token_sha256"), &hash) && hash.len == HASH_SHA256_HEX) {
+	if (slice_to_id(key, &key_id) && jdoc_id(jdoc_get(doc, "id"), &id) && id == key_id &&
+	    jdoc_string(jdoc_get(doc, "token_sha256"), &hash) && shop_is_hash(hash)) {
 		out->term = arena_copy(a, hash);
 		out->value = SLICE_LIT("");
 		e = out->term.ptr != NULL ? ERR_OK : ERR_NO_MEMORY;

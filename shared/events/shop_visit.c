@@ -45,7 +45,7 @@ bool shop_is_event_id(struct slice s)
 	return true;
 }
 
-static bool is_hash(struct slice s)
+bool shop_is_hash(struct slice s)
 {
 	if (s.len != HASH_SHA256_HEX)
 		return false;
@@ -70,7 +70,7 @@ static enum err event_from(const struct jdoc *doc, struct arena *a, struct visit
 		if (!jdoc_id(user, &out->user_id))
 			return ERR_CORRUPT;
 	} else {
-		if (!jdoc_string(jdoc_get(doc, "token_sha256"), &text) || !is_hash(text))
+		if (!jdoc_string(jdoc_get(doc, "token_sha256"), &text) || !shop_is_hash(text))
 			return ERR_CORRUPT;
 		out->token = arena_copy(a, text);
 		if (out->token.ptr == NULL)

@@ -111,6 +111,42 @@ static struct slice last_word(struct slice type)
 	return word;
 }
 
+bool event_is_log(struct slice s)
+{
+	static const char form[] = "xxxxxxxx-xxxx-7xxx-xxxx-xxxxxxxxxxxx";
+	uint64_t ms = 0;
+
+	if (s.len != CLOCK_UUID_LEN)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		int digit = slice_hex_digit(s.ptr[i]);
+
+		if (form[i] == 'x' ? digit < 0 : s.ptr[i] != form[i])
+			return false;
+		if (i < 13 && digit >= 0)
+			ms = ms << 4 | (uint64_t)digit;
+	}
+	return ms < EVENT_VERSION_END / 1000;
+}
+
+/* NULL: there is none. An absurd version or log would outrank every good one that follows. */
+static const char *find_fault(struct event *e, struct slice version)
+{
+	if (e->key.ptr == NULL)
+		return "no key";
+	if (e->type.ptr == NULL)
+		return "no ce_type";
+	if (version.ptr == NULL && e->log.ptr == NULL)
+		return "no version and no log";
+	if (version.ptr != NULL && !event_version_parse(version, &e->version))
+		return "malformed version";
+	if (version.ptr != NULL && (e->version == 0 || e->version >= EVENT_VERSION_END))
+		return "absurd version";
+	if (e->log.ptr != NULL && !event_is_log(e->log))
+		return "malformed log";
+	return NULL;
+}
+
 enum err event_decode(const struct broker_record *r, struct event *e)
 {
 	struct slice version = broker_header_get(r, "version");
@@ -127,9 +163,6 @@ enum err event_decode(const struct broker_record *r, struct event *e)
 		if (slice_eq(e->key, controls[i].key))
 			e->kind = controls[i].kind;
 	}
-	if (e->key.ptr == NULL || e->type.ptr == NULL)
-		return ERR_CORRUPT;
-	if (version.ptr == NULL)
-		return e->log.ptr != NULL ? ERR_OK : ERR_CORRUPT;
-	return event_version_parse(version, &e->version) ? ERR_OK : ERR_CORRUPT;
+	e->fault = find_fault(e, version);
+	return e->fault == NULL ? ERR_OK : ERR_CORRUPT;
 }

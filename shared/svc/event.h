@@ -5,6 +5,7 @@
 #ifndef MOA_SVC_EVENT_H
 #define MOA_SVC_EVENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "shared/base/arena.h"
 #include "shared/base/err.h"
@@ -29,7 +30,10 @@ struct event {
 	int64_t created_us;   /* wall clock, when the change was made; 0 when not known */
 	struct slice log;     /* of visits: the UUID of their log */
 	struct slice traceparent;
+	const char *fault;    /* after ERR_CORRUPT: why, in a few words; static */
 };
+
+#define EVENT_VERSION_END UINT64_C(4102444800000000) /* versions are about the time in µs; from the year 2100 on they are absurd */
 
 /* <version> as 16 digits and a NUL. */
 void event_version_text(uint64_t version, char out[EVENT_VERSION_LEN + 1]);
@@ -38,7 +42,9 @@ bool event_version_parse(struct slice s, uint64_t *out);
 
 /* Fills <r> (headers live in <a>) for partition <partition>. */
 enum err MUST_CHECK event_encode(const struct event *e, int32_t partition, struct arena *a, struct broker_record *r);
-/* Reads a consumed record. ERR_CORRUPT: headers missing or malformed. Slices point into the record. */
+/* Whether <s> can be the UUID of a log: version 7, and not made after 2100 (a later one outranks all that follow). */
+bool event_is_log(struct slice s);
+/* Reads a consumed record. ERR_CORRUPT: headers missing, malformed or absurd; <e> says why. Slices point into the record. */
 enum err MUST_CHECK event_decode(const struct broker_record *r, struct event *e);
 
 #endif

@@ -17,6 +17,7 @@
 #include "shared/base/log.h"
 #include "shared/io/broker.h"
 #include "shared/svc/halt.h"
+#include "shared/svc/inbox_lot.h"
 #include "shared/svc/leader.h"
 #include "shared/svc/service.h"
 
@@ -57,24 +58,16 @@ struct inbox {
 	struct event events[INBOX_BATCH_MAX];
 	size_t count;
 	struct arena *arena;               /* of one attempt to store a batch */
+	struct inbox_lot lot;              /* records that nobody understands */
 	int64_t called_us;                 /* when committed() was last called */
 	int64_t warned_us;
 	struct counter *applied, *corrupt, *moved, *restarted;
 	struct gauge *leader, *position[TOPIC_PARTITIONS_MAX];
 };
 
-bool inbox_log_is_newer(const char *known, struct slice seen)
-{
-	return seen.len == CLOCK_UUID_LEN && known[0] != '\0' && slice_cmp(seen, slice_str(known)) > 0;
-}
-
 static void set_log(char log[CLOCK_UUID_LEN + 1], struct slice uuid)
 {
-	size_t n = uuid.len == CLOCK_UUID_LEN ? CLOCK_UUID_LEN : 0;
-
-	if (n > 0)
-		memcpy(log, uuid.ptr, n);
-	log[n] = '\0';
+	snprintf(log, CLOCK_UUID_LEN + 1, "%.*s", SLICE_ARG(event_is_log(uuid) ? uuid : SLICE_NONE));
 }
 
 /* ---- positions ---- */
@@ -173,6 +166,8 @@ static enum err store_body(struct sql_conn *c, void *arg)
 		if (in->places[p].touched)
 			e = check_place(in, c, p);
 	}
+	if (e == ERR_OK)
+		e = inbox_lot_store(&in->lot, c, in->arena);
 	if (e == ERR_OK && in->count > 0)
 		e = in->spec->apply(c, in->ctx, in->arena, in->events, in->count);
 	for (int32_t p = 0; p < partitions && e == ERR_OK; p++) {
@@ -205,6 +200,7 @@ static void after_commit(struct inbox *in)
 	counter_add(in->applied, in->count);
 	call_committed(in);
 	in->count = 0;
+	inbox_lot_forget(&in->lot);
 }
 
 static bool anything_touched(const struct inbox *in)
@@ -251,20 +247,23 @@ struct jump {
 	char log[CLOCK_UUID_LEN + 1]; /* that the first record is taken to belong to */
 };
 
-static void take_record(struct inbox *in, const struct broker_record *r)
+static enum err take_record(struct inbox *in, const struct broker_record *r)
 {
 	struct place *at = &in->places[r->partition];
+	bool good;
+	enum err e;
 
+	arena_reset(in->arena);
+	e = inbox_lot_sort(&in->lot, in->arena, r, &in->events[in->count], &good);
+	if (e != ERR_OK)
+		return e;
+	counter_add(in->corrupt, !good);
 	if (at->log[0] == '\0')
 		set_log(at->log, broker_header_get(r, "log"));
 	at->next = r->offset + 1;
 	at->touched = true;
-	if (event_decode(r, &in->events[in->count]) == ERR_OK) {
-		in->count++;
-		return;
-	}
-	counter_add(in->corrupt, 1);
-	log_warn("inbox.corrupt", "topic=%s partition=%d offset=%" PRId64, in->spec->topic->name, (int)r->partition, r->offset);
+	in->count += good;
+	return ERR_OK;
 }
 
 static enum collected collect_one(struct inbox *in, enum broker_event what, const struct broker_record *r, struct jump *jump)
@@ -281,8 +280,7 @@ static enum collected collect_one(struct inbox *in, enum broker_event what, cons
 			set_log(jump->log, log);
 			return COLLECTED_JUMP;
 		}
-		take_record(in, r);
-		return COLLECTED;
+		return take_record(in, r) == ERR_OK ? COLLECTED : COLLECTED_LOST;
 	case BROKER_OUT_OF_RANGE:
 		return COLLECTED_JUMP;
 	case BROKER_GONE:
@@ -301,7 +299,7 @@ static enum collected collect(struct inbox *in, struct jump *jump)
 	struct broker_record r = { .partition = 0 };
 	int wait_ms = WAIT_MS;
 
-	while (how == COLLECTED && in->count < INBOX_BATCH_MAX) {
+	while (how == COLLECTED && in->count < INBOX_BATCH_MAX && in->lot.count < PARKED_BATCH) {
 		enum broker_event what = broker_consumer_next(in->consumer, wait_ms, &r);
 
 		if (what == BROKER_NOTHING)
@@ -373,6 +371,7 @@ static enum err make_ready(struct inbox *in)
 static void forget_batch(struct inbox *in)
 {
 	in->count = 0;
+	inbox_lot_forget(&in->lot);
 	in->placed = false;
 	for (int32_t p = 0; p < in->spec->topic->partitions; p++)
 		in->places[p].touched = false;
@@ -425,6 +424,7 @@ static void *inbox_run(void *arg)
 	enum err e;
 
 	while (!halt_asked(&in->halt)) {
+		inbox_lot_look(&in->lot, service_sql(in->service));
 		e = round_of_work(in);
 		if (in->session != NULL && in->count == 0 && clock_mono_us() - in->called_us >= IDLE_US) {
 			arena_reset(in->arena);
@@ -451,7 +451,7 @@ static void make_metrics(struct inbox *in)
 	char label[32];
 
 	in->applied = metrics_counter(m, "moa_inbox_events_total", "Events read from the topic and stored or left out.", NULL);
-	in->corrupt = metrics_counter(m, "moa_inbox_corrupt_total", "Events that did not decode and were skipped.", NULL);
+	in->corrupt = metrics_counter(m, "moa_inbox_corrupt_total", "Events that could not be understood and were parked.", NULL);
 	in->moved = metrics_counter(m, "moa_inbox_moved_total", "Batches that another instance had stored already.", NULL);
 	in->leader = metrics_gauge(m, "moa_inbox_leader", "1 while this instance is the one that stores.", NULL);
 	in->restarted = metrics_counter(m, "moa_inbox_restarts_total", "Partitions read again from their first record.", NULL);
@@ -469,15 +469,18 @@ struct inbox *inbox_start(struct service *s, const struct inbox_spec *spec, void
 	if (in == NULL)
 		abort();
 	assert(spec->topic->partitions <= TOPIC_PARTITIONS_MAX);
-	in->service = s;
-	in->spec = spec;
-	in->ctx = ctx;
-	in->arena = arena_create(ARENA_BYTES, ARENA_LIMIT_BYTES);
+	*in = (struct inbox){ .service = s, .spec = spec, .ctx = ctx, .arena = arena_create(ARENA_BYTES, ARENA_LIMIT_BYTES) };
+	inbox_lot_init(&in->lot, spec);
 	halt_init(&in->halt);
 	make_metrics(in);
 	rc = pthread_create(&in->thread, NULL, inbox_run, in);
 	assert(rc == 0);
 	return in;
+}
+
+struct parked *inbox_parked(const struct inbox *in)
+{
+	return in->lot.picture;
 }
 
 void inbox_stop(struct inbox **ii)
@@ -490,6 +493,7 @@ void inbox_stop(struct inbox **ii)
 	pthread_join(in->thread, NULL);
 	halt_destroy(&in->halt);
 	arena_free(&in->arena);
+	inbox_lot_free(&in->lot);
 	free(in);
 	*ii = NULL;
 }

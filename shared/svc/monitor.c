@@ -6,10 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/log.h"
 #include "shared/svc/halt.h"
+#include "shared/svc/view_parked.h"
 #include "shared/svc/view_store.h"
 
 #define LOOK_EVERY_MS 200
+#define PARKED_EVERY_MS 1000
+#define PARKED_BYTES (8u << 20) /* of one view at most: far more than is ever kept */
 #define VIEWS_MAX 16
 
 struct monitor {
@@ -17,6 +21,8 @@ struct monitor {
 	struct halt halt;
 	struct resp_db *db;
 	struct resp_conn *redis;
+	struct resp_conn *parked; /* its own: what lies there may be of any size, and must not cost the views their state */
+	int64_t parked_us;        /* when they were last looked at */
 	struct view *views[VIEWS_MAX];
 	size_t count;
 };
@@ -38,16 +44,34 @@ static void look(struct monitor *m, struct arena *a)
 		resp_close(&m->redis);
 }
 
+static void look_at_parked(struct monitor *m)
+{
+	struct arena *a = arena_create(1 << 12, PARKED_BYTES);
+	enum err e = m->parked == NULL ? resp_open(m->db, &m->parked) : ERR_OK;
+
+	for (size_t i = 0; e == ERR_OK && i < m->count; i++) {
+		arena_reset(a);
+		e = view_parked_look(m->views[i], m->parked, a);
+	}
+	if (e != ERR_OK && m->parked != NULL)
+		resp_close(&m->parked);
+	arena_free(&a);
+}
+
 static void *monitor_main(void *arg)
 {
 	struct monitor *m = arg;
 	struct arena *a = arena_create(1 << 14, 1 << 20);
 
-	do
+	do {
 		look(m, a);
-	while (halt_pause(&m->halt, LOOK_EVERY_MS));
+		if (m->redis != NULL && log_every(&m->parked_us, PARKED_EVERY_MS))
+			look_at_parked(m);
+	} while (halt_pause(&m->halt, LOOK_EVERY_MS));
 	if (m->redis != NULL)
 		resp_close(&m->redis);
+	if (m->parked != NULL)
+		resp_close(&m->parked);
 	arena_free(&a);
 	return NULL;
 }

@@ -132,6 +132,7 @@ static void adopt(struct projection *p, const struct view_position *at)
 		p->parts[n].to.mark_us = 0;
 		p->parts[n].to.end = 0;
 		p->parts[n].count = 0;
+		p->parts[n].parked_count = 0;
 		p->parts[n].dirty = false;
 		p->parts[n].caught_up = false;
 		s->applied = at[n];
@@ -300,6 +301,7 @@ static void recover(struct projection *p, enum err e)
 		log_info("projection.moved", "topic=%s", p->spec->topic->name);
 		break;
 	case ERR_FULL:
+		atomic_store(&p->redis_full, true);
 		log_error("projection.redis_full", "topic=%s", p->spec->topic->name);
 		pause_ms(p, REDIS_FULL_MS);
 		break;
@@ -350,7 +352,7 @@ static void register_metrics(struct projection *p)
 	struct metrics *m = p->o.metrics;
 
 	p->applied = metrics_counter(m, "moa_view_events_total", "Events applied to a view of another domain.", labels);
-	p->corrupt = metrics_counter(m, "moa_view_corrupt_total", "Events that did not decode and were skipped.", labels);
+	p->corrupt = metrics_counter(m, "moa_view_corrupt_total", "Events that could not be understood and were parked.", labels);
 	p->rebuilds = metrics_counter(m, "moa_view_rebuilds_total", "Partitions that were read again from the beginning.", labels);
 	p->takeovers = metrics_counter(m, "moa_view_takeovers_total", "Times this instance became the one that applies.", labels);
 	p->active = metrics_gauge(m, "moa_view_active", "1 while this instance is the one that applies.", labels);
@@ -381,6 +383,11 @@ struct projection *projection_start(const struct projection_options *o)
 	if (pthread_create(&p->reader, NULL, reader_main, p) != 0 || pthread_create(&p->settler, NULL, projection_settler, p) != 0)
 		abort();
 	return p;
+}
+
+bool projection_redis_is_full(struct projection *p)
+{
+	return atomic_load(&p->redis_full);
 }
 
 bool projection_kafka_is_up(struct projection *p)

@@ -5,10 +5,30 @@
 #include "shared/base/log.h"
 #include "shared/io/jdoc.h"
 #include "shared/svc/projection_parts.h"
+#include "shared/svc/view_parked.h"
+
+#define WARN_MS 1000
 
 static void copy_log(char out[CLOCK_UUID_LEN + 1], const char *log)
 {
 	memcpy(out, log, strlen(log) + 1);
+}
+
+/* Keeps what the batch could not take. The position moves behind that only, so nothing is passed that was not kept. */
+static enum err park(struct projection *p, int32_t n)
+{
+	struct part *part = &p->parts[n];
+	enum err e;
+
+	if (part->parked_count == 0)
+		return ERR_OK;
+	e = projection_drain(p, 0);
+	arena_reset(p->call_arena);
+	if (e == ERR_OK)
+		e = view_park(p->o.view, p->redis, p->call_arena, n, part->parked, part->parked_count);
+	if (e == ERR_OK)
+		part->parked_count = 0;
+	return e;
 }
 
 static enum err send_part(struct projection *p, int32_t n)
@@ -20,7 +40,9 @@ static enum err send_part(struct projection *p, int32_t n)
 
 	if (part->count == 0 && !part->dirty)
 		return ERR_OK;
-	e = projection_drain(p, PROJECTION_IN_FLIGHT - 1);
+	e = park(p, n);
+	if (e == ERR_OK)
+		e = projection_drain(p, PROJECTION_IN_FLIGHT - 1);
 	if (e != ERR_OK)
 		return e;
 	view_state_get(p->o.view, &state);
@@ -68,6 +90,7 @@ enum err projection_drain(struct projection *p, size_t left)
 		for (size_t i = 0; i < f->timed; i++)
 			histogram_add(p->visible, now_us > f->created_us[i] ? now_us - f->created_us[i] : 0);
 		counter_add(p->applied, f->events);
+		atomic_store(&p->redis_full, false);
 		p->last_beat_us = f->partition == 0 ? clock_mono_us() : p->last_beat_us;
 		projection_applied(p, f->partition, &f->to);
 	}
@@ -97,7 +120,7 @@ static void read_control(const struct event *ev, char log[CLOCK_UUID_LEN + 1], u
 	*begin = 0;
 	if (ev->value.ptr == NULL || jdoc_parse(ev->value, &doc) != ERR_OK)
 		return;
-	if (jdoc_string(jdoc_get(doc, "log"), &s) && s.len == CLOCK_UUID_LEN) {
+	if (jdoc_string(jdoc_get(doc, "log"), &s) && event_is_log(s)) {
 		memcpy(log, s.ptr, s.len);
 		log[s.len] = '\0';
 	}
@@ -147,7 +170,8 @@ static enum err take_end(struct part *part, const struct event *ev, char newer_l
 	enum err e;
 
 	read_control(ev, log, &begin);
-	e = begin == 0 ? ERR_CORRUPT : check_log(part, log, newer_log, &ours);
+	/* The sweep deletes all below begin: one that is not below its own end's version would empty the view. */
+	e = begin == 0 || begin > ev->version ? ERR_CORRUPT : check_log(part, log, newer_log, &ours);
 	if (ours) {
 		part->to.end = begin;
 		part->to.end_created_us = ev->created_us;
@@ -155,14 +179,22 @@ static enum err take_end(struct part *part, const struct event *ev, char newer_l
 	return e;
 }
 
-static enum err take_change(struct projection *p, struct part *part, const struct event *ev)
+static enum err take_change(struct projection *p, int32_t n, struct event *ev)
 {
+	struct part *part = &p->parts[n];
 	struct view_change *ch = &part->changes[part->count];
 	enum err e;
 
 	*ch = (struct view_change){ .deleted = ev->value.ptr == NULL, .snapshot = ev->kind == EVENT_KIND_SNAPSHOT,
 				    .version = ev->version, .created_us = ev->created_us };
+	ev->fault = "not a key of this topic";
 	e = p->spec->place(ev->key, &ch->at);
+	if (e == ERR_OK && topic_partition(p->spec->topic, ev->key) != n) {
+		ev->fault = "not the partition of this key";
+		e = ERR_CORRUPT;
+	}
+	if (e == ERR_OK)
+		ev->fault = "value malformed, or not of this key";
 	if (e == ERR_OK && !ch->deleted)
 		e = p->spec->project(ev->key, ev->value, p->batch_arena, &ch->at);
 	if (e == ERR_OK && !ch->deleted && ch->at.term.len != p->spec->term_len)
@@ -172,39 +204,63 @@ static enum err take_change(struct projection *p, struct part *part, const struc
 	return e;
 }
 
+static enum err take_event(struct projection *p, const struct broker_record *r, struct event *ev, char newer_log[CLOCK_UUID_LEN + 1])
+{
+	struct part *part = &p->parts[r->partition];
+
+	ev->fault = "malformed control record";
+	switch (ev->kind) {
+	case EVENT_KIND_MARK:
+		return take_mark(p, part, r, ev, newer_log);
+	case EVENT_KIND_END:
+		return take_end(part, ev, newer_log);
+	case EVENT_KIND_BEGIN: /* ~end carries its version */
+		break;
+	case EVENT_KIND_CHANGE:
+	case EVENT_KIND_SNAPSHOT:
+		return take_change(p, r->partition, ev);
+	}
+	return ERR_OK;
+}
+
+/* Sets a record aside that could not be taken: never in the way of what follows it. Its key may be anything, so it is not logged. */
+static enum err set_aside(struct projection *p, const struct broker_record *r, const char *reason)
+{
+	struct part *part = &p->parts[r->partition];
+	struct parked_entry *entry = &part->parked[part->parked_count];
+
+	entry->time_us = clock_wall_us();
+	entry->text = parked_text(p->batch_arena, r, reason);
+	if (entry->text.ptr == NULL)
+		return ERR_NO_MEMORY;
+	part->parked_count++;
+	counter_add(p->corrupt, 1);
+	if (log_every(&p->warned_us, WARN_MS))
+		log_error("projection.parked", "topic=%s partition=%d offset=%lld reason=\"%s\"", p->spec->topic->name, (int)r->partition,
+			  (long long)r->offset, reason);
+	return ERR_OK;
+}
+
 enum err projection_take(struct projection *p, const struct broker_record *r, char newer_log[CLOCK_UUID_LEN + 1])
 {
 	struct part *part = &p->parts[r->partition];
 	struct event ev;
 	enum err e = event_decode(r, &ev);
 
-	assert(part->count < VIEW_BATCH_MAX);
-	if (e == ERR_OK) {
-		switch (ev.kind) {
-		case EVENT_KIND_MARK:
-			e = take_mark(p, part, r, &ev, newer_log);
-			break;
-		case EVENT_KIND_END:
-			e = take_end(part, &ev, newer_log);
-			break;
-		case EVENT_KIND_BEGIN: /* ~end carries its version */
-			break;
-		case EVENT_KIND_CHANGE:
-		case EVENT_KIND_SNAPSHOT:
-			e = take_change(p, part, &ev);
-			break;
-		}
+	assert(part->count < VIEW_BATCH_MAX && part->parked_count < PARKED_BATCH);
+	if (e == ERR_OK && ev.version == 0) {
+		ev.fault = "no version";
+		e = ERR_CORRUPT;
 	}
-	if (e == ERR_CORRUPT) { /* never in the way of what follows it */
-		counter_add(p->corrupt, 1);
-		log_error("projection.corrupt", "topic=%s partition=%d offset=%lld key=%s", p->spec->topic->name, (int)r->partition,
-			  (long long)r->offset, LOG_Q(r->key));
-	} else if (e != ERR_OK) {
+	if (e == ERR_OK)
+		e = take_event(p, r, &ev, newer_log);
+	if (e == ERR_CORRUPT)
+		e = set_aside(p, r, ev.fault);
+	if (e != ERR_OK)
 		return e;
-	}
 	part->to.next = r->offset + 1;
 	part->dirty = true;
-	return part->count == VIEW_BATCH_MAX ? send_part(p, r->partition) : ERR_OK;
+	return part->count == VIEW_BATCH_MAX || part->parked_count == PARKED_BATCH ? send_part(p, r->partition) : ERR_OK;
 }
 
 void projection_take_end(struct projection *p, int32_t partition, int64_t next)
@@ -249,8 +305,10 @@ enum err projection_beat(struct projection *p, const char *by)
 	copy_log(to.by, by);
 	arena_reset(p->call_arena);
 	e = view_apply(p->o.view, p->redis, p->call_arena, &b, &stored);
-	if (e == ERR_OK)
+	if (e == ERR_OK) {
 		p->last_beat_us = clock_mono_us();
+		atomic_store(&p->redis_full, false);
+	}
 	return e;
 }
 
@@ -261,6 +319,7 @@ void projection_forget(struct projection *p)
 	p->flight_count = 0;
 	for (int32_t n = 0; n < p->partitions; n++) {
 		p->parts[n].count = 0;
+		p->parts[n].parked_count = 0;
 		p->parts[n].dirty = false;
 	}
 	if (p->consumer != NULL)

@@ -13,6 +13,7 @@
 
 #include "shared/base/arena.h"
 #include "shared/io/broker.h"
+#include "shared/svc/parked.h"
 #include "shared/svc/projection.h"
 #include "shared/svc/view_store.h"
 
@@ -27,6 +28,8 @@ struct part {
 	struct view_position to;   /* what it leads to */
 	struct view_change changes[VIEW_BATCH_MAX];
 	size_t count;
+	struct parked_entry parked[PARKED_BATCH]; /* to be kept before the batch is sent */
+	size_t parked_count;
 	bool dirty;                /* position moved without a change (marks, gaps) */
 	bool caught_up;            /* the end of the partition was reached since the assignment */
 };
@@ -62,6 +65,7 @@ struct projection {
 	int32_t partitions;
 	pthread_t reader, settler;
 	_Atomic bool stop;
+	_Atomic bool redis_full;    /* the last call found it out of memory */
 	_Atomic bool kafka_up;      /* the last question for watermarks was answered */
 
 	/* Reader only. */
@@ -73,6 +77,7 @@ struct projection {
 	size_t flight_first, flight_count;
 	int64_t last_beat_us;       /* monotonic */
 	unsigned attempt;           /* failures in a row, for the backoff */
+	int64_t warned_us;          /* when a parked event was last logged */
 
 	pthread_mutex_t lock;       /* lock order: consumer_lock before lock */
 	pthread_cond_t wake;        /* of the settler */

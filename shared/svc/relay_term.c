@@ -34,7 +34,7 @@ static void take_mark(struct tail *t, struct slice value)
 
 	if (value.ptr == NULL || jdoc_parse(value, &doc) != ERR_OK)
 		return;
-	if (jdoc_string(jdoc_get(doc, "log"), &s) && s.len == CLOCK_UUID_LEN) {
+	if (jdoc_string(jdoc_get(doc, "log"), &s) && event_is_log(s)) {
 		memcpy(t->log, s.ptr, s.len);
 		t->log[s.len] = '\0';
 	}

@@ -19,6 +19,7 @@
 #include "shared/svc/view.h"
 
 struct service;
+struct parked;
 
 struct service_spec {
 	const char *name;                      /* "item"; the program is item_svc, the default schema is item */
@@ -33,6 +34,7 @@ struct service_spec {
 	 * stop after it has drained. The pointer is rq->app. */
 	void *(*start)(struct service *s);
 	void (*stop)(struct service *s, void *app);
+	struct parked *(*parked)(void *app); /* what an inbox of the domain has parked; may be NULL */
 };
 
 int service_main(const struct service_spec *spec, int argc, char **argv);

@@ -1,12 +1,14 @@
-/* service_admin.c - /readyz, /audit and metrics of a service, all from memory. */
+/* service_admin.c - /readyz, /audit, /parked and metrics of a service, all from memory. */
 #include "shared/svc/service_admin.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "shared/base/clock.h"
 #include "shared/io/http.h"
 #include "shared/svc/admin.h"
+#include "shared/svc/parked.h"
 #include "shared/svc/projection.h"
 #include "shared/svc/service.h"
 #include "shared/svc/view_store.h"
@@ -23,8 +25,8 @@ static void write_part(struct jsonw *w, const char *name, bool up)
 	jsonw_string(w, up ? SLICE_LIT("up") : SLICE_LIT("down"));
 }
 
-/* <active>: this instance is the one of all that feeds it. */
-static void write_view(struct jsonw *w, const struct view *v, bool active)
+/* <active>: this instance is the one of all that feeds it. <p>: what does, of a view of others. */
+static void write_view(struct jsonw *w, const struct view *v, bool active, struct projection *p)
 {
 	struct view_state st;
 
@@ -42,6 +44,10 @@ static void write_view(struct jsonw *w, const struct view *v, bool active)
 		jsonw_null(w);
 	jsonw_key(w, "active");
 	jsonw_bool(w, active);
+	if (p != NULL && projection_redis_is_full(p)) {
+		jsonw_key(w, "waits_for");
+		jsonw_string(w, SLICE_LIT("redis: out of memory"));
+	}
 	jsonw_object_end(w);
 }
 
@@ -66,12 +72,12 @@ static bool write_ready(void *ctx, struct jsonw *w)
 	write_part(w, "kafka", kafka);
 	jsonw_key(w, "own");
 	jsonw_object(w);
-	write_view(w, service_own(s), relay_is_leader(service_relay(s)));
+	write_view(w, service_own(s), relay_is_leader(service_relay(s)), NULL);
 	jsonw_object_end(w);
 	jsonw_key(w, "views");
 	jsonw_object(w);
 	for (size_t i = 0; i < a->parts.view_count; i++)
-		write_view(w, a->parts.views[i], projection_is_active(a->parts.projections[i]));
+		write_view(w, a->parts.views[i], projection_is_active(a->parts.projections[i]), a->parts.projections[i]);
 	jsonw_object_end(w);
 	return ready;
 }
@@ -171,7 +177,66 @@ static void write_audit(void *ctx, struct jsonw *w)
 	jsonw_object_end(w);
 }
 
+/* ---- parked events ---- */
+
+static int parked_get(void *ctx, struct slice query, struct buf *out)
+{
+	const struct service_admin *a = ctx;
+	struct jsonw w;
+
+	(void)query;
+	jsonw_init(&w, out);
+	jsonw_array(&w);
+	for (size_t i = 0; i < a->parts.view_count; i++)
+		parked_write(view_parked(a->parts.views[i]), &w);
+	if (a->parts.inbox_parked != NULL)
+		parked_write(a->parts.inbox_parked, &w);
+	jsonw_array_end(&w);
+	return 200;
+}
+
+/* Done within a second or two, as soon as the store is there. */
+static int parked_delete(void *ctx, struct slice query, struct buf *out)
+{
+	const struct service_admin *a = ctx;
+
+	(void)query;
+	for (size_t i = 0; i < a->parts.view_count; i++)
+		parked_ask_clear(view_parked(a->parts.views[i]));
+	if (a->parts.inbox_parked != NULL)
+		parked_ask_clear(a->parts.inbox_parked);
+	buf_add_str(out, "{}");
+	return 202;
+}
+
+static const struct admin_route more[] = {
+	{ "GET", "/parked", parked_get },
+	{ "DELETE", "/parked", parked_delete },
+	{ NULL, NULL, NULL },
+};
+
 /* ---- metrics ---- */
+
+static double redis_full(void *ctx)
+{
+	return projection_redis_is_full(ctx);
+}
+
+static double parked_now(void *ctx)
+{
+	return (double)parked_kept(ctx);
+}
+
+static double parked_gone(void *ctx)
+{
+	return (double)parked_dropped(ctx);
+}
+
+static void parked_metrics(struct metrics *m, struct parked *p, const char *labels)
+{
+	metrics_gauge_fn(m, "moa_parked_events", "Events that could not be understood and are kept.", labels, parked_now, p);
+	metrics_gauge_fn(m, "moa_parked_dropped", "Older ones that went because of the bound.", labels, parked_gone, p);
+}
 
 static double view_age(void *ctx)
 {
@@ -308,15 +373,25 @@ static void register_metrics(struct service_admin *a)
 	metrics_gauge_fn(m, "moa_up", "1 while a part answers.", "part=\"redis\"", redis_up, service_resp(s));
 	metrics_gauge_fn(m, "process_start_time_seconds", "Start of the process, in Unix time.", NULL, start_time, a);
 	view_metrics(m, service_own(s));
-	for (size_t i = 0; i < a->parts.view_count; i++)
+	for (size_t i = 0; i < a->parts.view_count; i++) {
+		const char *domain = view_spec_of(a->parts.views[i])->topic->domain;
+		char labels[64];
+
 		view_metrics(m, a->parts.views[i]);
+		snprintf(labels, sizeof(labels), "view=\"%s\"", domain);
+		metrics_gauge_fn(m, "moa_view_redis_full", "1 while own Redis has no room for what is to be applied.", labels, redis_full,
+				 a->parts.projections[i]);
+		parked_metrics(m, view_parked(a->parts.views[i]), labels);
+	}
+	if (a->parts.inbox_parked != NULL)
+		parked_metrics(m, a->parts.inbox_parked, "view=\"visits\"");
 }
 
 struct service_admin *service_admin_start(const struct service_admin_parts *parts)
 {
 	struct service_admin *a = calloc(1, sizeof(*a));
 	const struct admin_spec spec = { .bind = parts->bind, .port = parts->port, .metrics = service_metrics(parts->service),
-					 .ready = write_ready, .audit = ask_audit, .audited = write_audit, .ctx = a };
+					 .ready = write_ready, .audit = ask_audit, .audited = write_audit, .more = more, .ctx = a };
 
 	if (a == NULL)
 		abort();

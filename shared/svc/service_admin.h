@@ -1,4 +1,4 @@
-/* service_admin.h - what a service shows of itself on its admin port: readiness as JSON, and the kit's metrics. */
+/* service_admin.h - what a service shows of itself on its admin port: readiness and parked events as JSON, and the kit's metrics. */
 #ifndef MOA_SVC_SERVICE_ADMIN_H
 #define MOA_SVC_SERVICE_ADMIN_H
 
@@ -7,6 +7,7 @@
 #include "shared/svc/view.h"
 
 struct http_server;
+struct parked;
 struct projection;
 struct service;
 struct service_admin;
@@ -18,6 +19,7 @@ struct service_admin_parts {
 	struct view *const *views;
 	struct projection *const *projections; /* one for each view */
 	size_t view_count;
+	struct parked *inbox_parked; /* NULL: there is no inbox */
 	const char *bind;
 	uint16_t port;
 };

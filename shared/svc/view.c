@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shared/base/clock.h"
+#include "shared/svc/parked.h"
 #include "shared/svc/view_store.h"
 
 /* How far a partition was seen to be. */
@@ -29,6 +30,7 @@ struct view {
 	_Atomic int64_t mark_us;  /* the oldest */
 	_Atomic int64_t audited_us;
 	_Atomic uint64_t divergences[VIEW_DIVERGENCES];
+	struct parked *parked;
 };
 
 struct view *view_create(const struct view_spec *spec, struct resp_db *db)
@@ -40,6 +42,7 @@ struct view *view_create(const struct view_spec *spec, struct resp_db *db)
 		abort();
 	v->spec = spec;
 	v->db = db;
+	v->parked = parked_create(spec->topic);
 	pthread_mutex_init(&v->lock, NULL);
 	return v;
 }
@@ -47,6 +50,7 @@ struct view *view_create(const struct view_spec *spec, struct resp_db *db)
 void view_free(struct view **v)
 {
 	pthread_mutex_destroy(&(*v)->lock);
+	parked_free(&(*v)->parked);
 	free(*v);
 	*v = NULL;
 }
@@ -56,17 +60,14 @@ const struct view_spec *view_spec_of(const struct view *v)
 	return v->spec;
 }
 
+struct parked *view_parked(const struct view *v)
+{
+	return v->parked;
+}
+
 struct slice view_key(const struct view *v, struct arena *a, int32_t p, struct slice rest)
 {
 	return arena_printf(a, VIEW_SCHEMA ":{%s:%d}:%.*s", v->spec->topic->domain, (int)p, SLICE_ARG(rest));
-}
-
-const char *view_divergence_name(enum view_divergence d)
-{
-	static const char *const names[] = { [VIEW_DIFFERS] = "differs", [VIEW_MISSING] = "missing", [VIEW_EXTRA] = "extra" };
-
-	assert(d < VIEW_DIVERGENCES);
-	return names[d];
 }
 
 void view_divergences_add(struct view *v, enum view_divergence d, uint64_t n)

@@ -46,10 +46,12 @@ struct view_spec {
 };
 
 struct view;
+struct parked;
 
 struct view *view_create(const struct view_spec *spec, struct resp_db *db); /* both borrowed */
 void view_free(struct view **v);
 const struct view_spec *view_spec_of(const struct view *v);
+struct parked *view_parked(const struct view *v); /* the picture of its parked events */
 
 /* ---- reading (any thread) ---- */
 struct view_state {

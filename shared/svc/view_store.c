@@ -101,7 +101,15 @@ enum err view_apply_send(struct view *v, struct resp_conn *c, struct arena *a, c
 	return resp_send(c, w, n);
 }
 
-static enum err reply_error(const struct resp_value *r)
+const char *view_divergence_name(enum view_divergence d)
+{
+	static const char *const names[] = { [VIEW_DIFFERS] = "differs", [VIEW_MISSING] = "missing", [VIEW_EXTRA] = "extra" };
+
+	assert(d < VIEW_DIVERGENCES);
+	return names[d];
+}
+
+enum err view_reply_error(const struct resp_value *r)
 {
 	if (slice_starts_with(r->text, SLICE_LIT("OOM")))
 		return ERR_FULL;
@@ -151,7 +159,7 @@ enum err view_apply_recv(struct view *v, struct resp_conn *c, struct arena *a, s
 	if (e != ERR_OK)
 		return e;
 	if (r.type == RESP_ERROR)
-		return reply_error(&r);
+		return view_reply_error(&r);
 	if (r.type != RESP_ARRAY || r.count < 1 || r.items[0].type != RESP_INTEGER)
 		return ERR_UNAVAILABLE;
 	if (r.items[0].integer == 1) {
@@ -253,7 +261,7 @@ static enum err sweep_recv(const struct sweep *s, struct arena *a, struct slice 
 	if (e != ERR_OK)
 		return e;
 	if (r.type == RESP_ERROR)
-		return reply_error(&r);
+		return view_reply_error(&r);
 	if (r.type != RESP_ARRAY || r.count < 1)
 		return ERR_UNAVAILABLE;
 	*cursor = r.items[0].text;
@@ -347,7 +355,7 @@ static enum err set_loaded(const struct sweep *s, struct arena *a)
 	if (e != ERR_OK)
 		return e;
 	if (r.type == RESP_ERROR)
-		return reply_error(&r);
+		return view_reply_error(&r);
 	return r.type == RESP_INTEGER && r.integer == 1 ? ERR_OK : ERR_MOVED;
 }
 

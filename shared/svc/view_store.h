@@ -88,9 +88,11 @@ uint64_t view_divergences(const struct view *v, enum view_divergence d);
 /* Wall clock: when the snapshot ended by which the view was swept last, of its oldest partition; 0: none since the start. Any thread. */
 int64_t view_audited_us(const struct view *v);
 
-/* For view.c and view_store.c. */
+/* For view*.c. */
 struct slice view_key(const struct view *v, struct arena *a, int32_t p, struct slice rest);
 void view_divergences_add(struct view *v, enum view_divergence d, uint64_t n);
+/* Of an error reply to a script: ERR_FULL when Redis is out of memory, else ERR_UNAVAILABLE, logged. */
+enum err MUST_CHECK view_reply_error(const struct resp_value *r);
 /* Of an entry: ERR_CORRUPT, or its value (ptr NULL for a tombstone) without the term. */
 enum err MUST_CHECK view_entry_value(const struct view *v, struct slice entry, struct slice *value);
 #define VIEW_POS_FIELDS "next", "log", "mark", "end", "loaded", "loadedlog", "beat", "by"

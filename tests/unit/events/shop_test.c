@@ -196,12 +196,28 @@ static void user_from_an_event(void **state)
 
 static void user_events_that_do_not_decode(void **state)
 {
-	static const char *const bad[] = { "", "{}", "{\"token_sha256\":\"abc\"}", "{\"token_sha256\":1}", "[\"" HASH "\"]" };
+	static const char *const bad[] = { "", "{}", "{\"id\":10,\"token_sha256\":\"abc\"}", "{\"id\":10,\"token_sha256\":1}", "[\"" HASH "\"]",
+					   "{\"token_sha256\":\"" HASH "\"}", "{\"id\":11,\"token_sha256\":\"" HASH "\"}",
+					   "{\"id\":10,\"token_sha256\":\"zz" HASH "\"}" };
 	struct view_entry entry;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(view_users.project(SLICE_LIT("10"), slice_str(bad[i]), arena, &entry), ERR_CORRUPT);
+}
+
+static void alarm_events_that_do_not_decode(void **state)
+{
+	static const char *const bad[] = { "", "{", "}", "{}", "not JSON", "null", "[10,50]", "{\"item_id\":50}", "{\"item_id\":50,\"user_id\":1}",
+					   "{\"item_id\":50,\"user_id\":100}", "{\"item_id\":5,\"user_id\":10}",
+					   "{\"item_id\":\"50\",\"user_id\":\"10\"}", "{\"user_id\":10,\"item_id\":50", "{\"user_id\":10,\"item_id\":}" };
+	struct view_entry entry;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (view_alarms.project(SLICE_LIT("10:50"), slice_str(bad[i]), arena, &entry) != ERR_CORRUPT)
+			fail_msg("accepted: %s", bad[i]);
+	}
 }
 
 static void alarm_from_an_event(void **state)
@@ -210,7 +226,8 @@ static void alarm_from_an_event(void **state)
 
 	(void)state;
 	assert_int_equal(view_alarms.place(SLICE_LIT("10:50"), &entry), ERR_OK);
-	assert_int_equal(view_alarms.project(SLICE_LIT("10:50"), SLICE_LIT("{}"), arena, &entry), ERR_OK);
+	assert_int_equal(view_alarms.project(SLICE_LIT("10:50"), SLICE_LIT("{\"id\": 1, \"item_id\": 50, \"user_id\": 10}"), arena, &entry),
+			 ERR_OK);
 	assert_text(entry.group, "10");
 	assert_text(entry.field, "50");
 	assert_text(entry.value, "1");
@@ -286,6 +303,7 @@ int main(void)
 		cmocka_unit_test(user_from_an_event),
 		cmocka_unit_test(user_events_that_do_not_decode),
 		cmocka_unit_test(alarm_from_an_event),
+		cmocka_unit_test(alarm_events_that_do_not_decode),
 		cmocka_unit_test(visits),
 		cmocka_unit_test(visits_that_do_not_decode),
 	};

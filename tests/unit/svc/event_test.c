@@ -130,6 +130,31 @@ static void test_times(void **state)
 	arena_free(&a);
 }
 
+/* What would outrank every good event that follows it. */
+static void test_absurd_versions_and_logs(void **state)
+{
+	static const char *const versions[] = { "0000000000000000", "4102444800000000", "9999999999999999", "-000000000000001", "1" };
+	static const char *const logs[] = { "", "ffffffff-ffff-7fff-8fff-ffffffffffff", "01890000-0000-4000-8000-000000000000",
+					    "zzzzzzzz-zzzz-7zzz-zzzz-zzzzzzzzzzzz", "01890000-0000-7000-8000-00000000000", "03bb2cc3-d800-7000-8000-000000000000" };
+	struct broker_record r = { .key = SLICE("1"), .header_count = 2 };
+	struct event e;
+
+	(void)state;
+	r.headers[0] = (struct broker_header){ "ce_type", SLICE("moa.x.changed") };
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+		r.headers[1] = (struct broker_header){ "version", slice_str(versions[i]) };
+		assert_int_equal(event_decode(&r, &e), ERR_CORRUPT);
+		assert_non_null(e.fault);
+	}
+	r.headers[1].value = SLICE_LIT("4102444799999999");
+	assert_int_equal(event_decode(&r, &e), ERR_OK);
+	assert_null(e.fault);
+	for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
+		r.headers[1] = (struct broker_header){ "log", slice_str(logs[i]) };
+		assert_int_equal(event_decode(&r, &e), ERR_CORRUPT);
+	}
+}
+
 static void test_what_is_no_event(void **state)
 {
 	static const struct broker_header good[] = {
@@ -161,6 +186,7 @@ int main(void)
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_visit),
 		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_absurd_versions_and_logs),
 		cmocka_unit_test(test_what_is_no_event),
 	};
 

@@ -31,7 +31,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 struct part {
 	int64_t low, high;
 	struct {
-		char text[16]; /* key and value; "" does not decode */
+		char text[16]; /* the value; "": there are no headers */
 		const char *log;
 	} records[RECORDS_MAX];
 	int64_t next; /* of the consumer */
@@ -45,6 +45,8 @@ static struct {
 	enum broker_event once; /* instead of the next record */
 } kafka;
 
+static const char *const keys[] = { "4", "1" }; /* that lie in these partitions */
+
 static char consumer_stands_for; /* its address is all that is needed */
 
 struct slice broker_header_get(const struct broker_record *r, const char *name)
@@ -54,6 +56,12 @@ struct slice broker_header_get(const struct broker_record *r, const char *name)
 			return r->headers[i].value;
 	}
 	return SLICE_NONE;
+}
+
+enum err broker_topic_ensure(const char *brokers, const struct broker_topic *t, int timeout_ms)
+{
+	(void)brokers, (void)t, (void)timeout_ms;
+	return ERR_UNAVAILABLE; /* the inbox makes no topic */
 }
 
 struct broker_consumer *broker_consumer_create(const char *brokers, const char *name)
@@ -112,8 +120,8 @@ static void fill(struct broker_record *r, int32_t p, int64_t offset)
 	struct part *part = &kafka.parts[p];
 
 	*r = (struct broker_record){ .partition = p, .offset = offset };
-	r->key = slice_str(part->records[offset].text);
-	r->value = r->key;
+	r->key = slice_str(keys[p]);
+	r->value = slice_str(part->records[offset].text);
 	r->headers[0] = (struct broker_header){ "ce_type", SLICE("moa.visit.recorded") };
 	r->headers[1] = (struct broker_header){ "log", slice_str(part->records[offset].log) };
 	r->header_count = part->records[offset].text[0] == '\0' ? 0 : 2;
@@ -226,6 +234,42 @@ static enum err apply(struct sql_conn *c, void *ctx, struct arena *a, const stru
 	return e;
 }
 
+static const char *refuse(const struct event *e, struct arena *a)
+{
+	(void)a;
+	return slice_starts_with(e->value, SLICE_LIT("bad")) ? "bad" : NULL;
+}
+
+static enum err park(struct sql_conn *c, struct arena *a, const struct parked_entry *entries, size_t count)
+{
+	enum err e = ERR_OK;
+
+	assert_in_range(count, 1, PARKED_BATCH);
+	for (size_t i = 0; e == ERR_OK && i < count; i++) {
+		const struct sql_arg entry = SQL_ARG_TEXT(entries[i].text);
+
+		e = sql_run(c, "INSERT INTO inbox_parked (entry) VALUES (?) ON DUPLICATE KEY UPDATE again = again + 1", &entry, 1, a, NULL);
+	}
+	return e;
+}
+
+static enum err parked(struct sql_conn *c, struct arena *a, bool clear, struct inbox_parked *out)
+{
+	static struct parked_entry entry;
+	struct sql_rows rows;
+	enum err e = clear ? sql_run(c, "DELETE FROM inbox_parked", NULL, 0, a, NULL) : ERR_OK;
+
+	if (e == ERR_OK)
+		e = sql_run(c, "SELECT COUNT(*), MAX(entry) FROM inbox_parked", NULL, 0, a, &rows);
+	if (e != ERR_OK)
+		return e;
+	*out = (struct inbox_parked){ .entries = &entry, .dropped = 7 };
+	entry.text = sql_cell(&rows, 0, 1);
+	assert_true(slice_to_u64(sql_cell(&rows, 0, 0), UINT64_MAX, &out->kept));
+	out->count = out->kept > 0;
+	return ERR_OK;
+}
+
 static void committed(void *ctx, struct arena *a, const struct event *events, size_t count)
 {
 	(void)ctx, (void)a, (void)events;
@@ -241,6 +285,9 @@ static const struct inbox_spec spec = {
 	.select_sql = "SELECT log_uuid, next_offset FROM inbox_position WHERE partition_id = ? FOR UPDATE",
 	.upsert_sql = "INSERT INTO inbox_position (partition_id, log_uuid, next_offset) VALUES (?, ?, ?)"
 		      " ON DUPLICATE KEY UPDATE log_uuid = VALUES(log_uuid), next_offset = VALUES(next_offset)",
+	.refuse = refuse,
+	.park = park,
+	.parked = parked,
 	.apply = apply,
 	.committed = committed,
 };
@@ -287,10 +334,11 @@ static int setup(void **state)
 	service = (struct service){ .sql = sql_db_create(&o, &why), .metrics = metrics_create(), .config = { .kafka_brokers = "x" } };
 	if (!sql_db_wait_up(service.sql, 10000))
 		return -1;
-	run_sql("DROP TABLE IF EXISTS inbox_position, inbox_event");
+	run_sql("DROP TABLE IF EXISTS inbox_position, inbox_event, inbox_parked");
 	run_sql("CREATE TABLE inbox_position (partition_id int NOT NULL PRIMARY KEY, log_uuid char(36) CHARACTER SET ascii COLLATE"
 		" ascii_bin NOT NULL, next_offset bigint NOT NULL) ENGINE=InnoDB");
 	run_sql("CREATE TABLE inbox_event (id varchar(16) NOT NULL PRIMARY KEY, again int NOT NULL DEFAULT 0) ENGINE=InnoDB");
+	run_sql("CREATE TABLE inbox_parked (entry varchar(500) NOT NULL PRIMARY KEY, again int NOT NULL DEFAULT 0) ENGINE=InnoDB");
 	return 0;
 }
 
@@ -401,7 +449,7 @@ static void starts_at_the_low_watermark(void **state)
 	assert_int_equal(position(0), 6);
 }
 
-static void skips_what_does_not_decode(void **state)
+static void parks_what_nobody_understands(void **state)
 {
 	(void)state;
 	put(0, "a", LOG_1);
@@ -412,6 +460,54 @@ static void skips_what_does_not_decode(void **state)
 	stored(2);
 	UNTIL(5000, position(1) == 1);
 	assert_int_equal(position(0), 3);
+	assert_int_equal(number("SELECT COUNT(*) FROM inbox_parked WHERE entry LIKE '%no ce_type%'"), 2);
+}
+
+/* In the transaction that moves the position, whatever it takes to get there; read again, it is the same. */
+static void parked_once_and_cleared(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 200; i++)
+		put(0, i % 2 ? "bad" : "good", LOG_1);
+	SET(seen.fail_once, ERR_INTERNAL);
+	start();
+	UNTIL(10000, position(0) == 200);
+	assert_int_equal(number("SELECT COUNT(*) FROM inbox_parked"), 100);
+	UNTIL(10000, parked_kept(inbox_parked(inbox)) == 100 && parked_dropped(inbox_parked(inbox)) == 7);
+	inbox_stop(&inbox);
+	run_sql("DELETE FROM inbox_position");
+	start();
+	UNTIL(10000, position(0) == 200);
+	assert_int_equal(number("SELECT COUNT(*) FROM inbox_parked"), 100);
+	assert_int_equal(number("SELECT MIN(again) FROM inbox_parked"), 1);
+	parked_ask_clear(inbox_parked(inbox));
+	UNTIL(10000, number("SELECT COUNT(*) FROM inbox_parked") == 0 && parked_kept(inbox_parked(inbox)) == 0);
+}
+
+/* What is to be cleared is cleared once the database is back, and what came meanwhile is parked then. */
+static void parked_with_the_database_away(void **state)
+{
+	(void)state;
+	put(0, "bad", LOG_1);
+	start();
+	UNTIL(10000, parked_kept(inbox_parked(inbox)) == 1);
+	proxy_set(proxy, PROXY_AWAY);
+	UNTIL(10000, !sql_db_is_up(service.sql));
+	parked_ask_clear(inbox_parked(inbox));
+	put(0, "a", LOG_1);
+	proxy_set(proxy, PROXY_PASS);
+	assert_true(sql_db_wait_up(service.sql, 10000));
+	stored(1);
+	UNTIL(10000, parked_kept(inbox_parked(inbox)) == 0);
+	proxy_set(proxy, PROXY_AWAY);
+	put(0, "bad too", LOG_1);
+	put(0, "b", LOG_1);
+	UNTIL(10000, !sql_db_is_up(service.sql));
+	proxy_set(proxy, PROXY_PASS);
+	assert_true(sql_db_wait_up(service.sql, 10000));
+	stored(2);
+	assert_int_equal(number("SELECT COUNT(*) FROM inbox_parked"), 1);
+	assert_int_equal(position(0), 4);
 }
 
 static void tries_again_after_any_error(void **state)
@@ -655,7 +751,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(calls_at_start_and_when_idle, setup, teardown),
 		cmocka_unit_test_setup_teardown(goes_on_after_a_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(starts_at_the_low_watermark, setup, teardown),
-		cmocka_unit_test_setup_teardown(skips_what_does_not_decode, setup, teardown),
+		cmocka_unit_test_setup_teardown(parks_what_nobody_understands, setup, teardown),
+		cmocka_unit_test_setup_teardown(parked_once_and_cleared, setup, teardown),
+		cmocka_unit_test_setup_teardown(parked_with_the_database_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(tries_again_after_any_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(waits_for_the_database, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_commit_without_answer, setup, teardown),

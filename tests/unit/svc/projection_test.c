@@ -11,7 +11,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "shared/base/base64.h"
 #include "shared/svc/monitor.h"
+#include "shared/svc/parked.h"
 #include "shared/svc/view_store.h"
 #include "tests/unit/support/domain.h"
 
@@ -329,20 +331,105 @@ static void test_redis_rolled_back(void **state)
 	assert_int_equal(domain_counter(&f->d, "moa_view_rebuilds_total"), DOMAIN_PARTITIONS);
 }
 
-static void test_undecodable_events_are_passed_over(void **state)
+/* What is kept of partition <p>, as the admin port would show it. */
+static const char *shown(struct fixture *f)
+{
+	struct jsonw w;
+	struct buf out;
+	const char *text;
+
+	buf_init(&out, 0);
+	jsonw_init(&w, &out);
+	parked_write(view_parked(f->v), &w);
+	text = arena_printf(f->d.arena, "%.*s", SLICE_ARG(buf_slice(&out))).ptr;
+	buf_free(&out);
+	return text;
+}
+
+static int64_t kept(struct fixture *f, int32_t p)
+{
+	return domain_redis(&f->d, "ZCARD m1:{%s:%d}:parked", f->d.name, (int)p).integer;
+}
+
+static void test_undecodable_events_are_parked(void **state)
 {
 	struct fixture *f = *state;
 	int32_t p = topic_partition(&f->d.topic, SLICE_LIT("1"));
+	static const char *const reasons[] = { "no ce_type", "value malformed, or not of this key", "not a key of this topic",
+					       "malformed control record", "absurd version", "not the partition of this key" };
+	int64_t n;
 
 	load(f);
 	domain_produce(&f->d, p, "1:1", "{}", "changed", 0);
 	domain_produce(&f->d, p, "1:1", "{}", "changed", 20);
 	domain_produce(&f->d, p, "1:x", "{\"name\": \"n\"}", "changed", 21);
 	domain_produce(&f->d, p, EVENT_MARK, "not JSON", "mark", 22);
+	domain_produce(&f->d, p, EVENT_MARK, "{\"log\":\"ffffffff-ffff-7fff-8fff-ffffffffffff\"}", "mark", 22);
 	domain_produce(&f->d, p, EVENT_END, "{\"begin\":\"1\"}", "end", 23);
+	domain_produce(&f->d, p, EVENT_END, "{\"log\":\"" LOG_A "\",\"begin\":\"0000000000000099\"}", "end", 23);
+	domain_produce(&f->d, p, "1:1", "{\"name\": \"for ever\"}", "changed", 9000000000000000);
+	domain_produce(&f->d, (p + 1) % DOMAIN_PARTITIONS, "1:1", "{\"name\": \"stray\"}", "changed", 23);
 	change(f, 1, 1, "newer", 24);
 	UNTIL(SOON_MS, held_is(f, 1, 1, "newer"));
-	assert_int_equal(domain_counter(&f->d, "moa_view_corrupt_total"), 5);
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_view_corrupt_total") == 9);
+	UNTIL(SOON_MS, kept(f, p) == 8 && kept(f, (p + 1) % DOMAIN_PARTITIONS) == 1 && parked_kept(view_parked(f->v)) == 9);
+	assert_true(pos_is(f, "log", LOG_A) && is_loaded_by(f, "0000000000000010"));
+	assert_int_equal(domain_held_count(&f->d), 2);
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		if (strstr(shown(f), reasons[i]) == NULL)
+			fail_msg("not told: %s in %s", reasons[i], shown(f));
+	}
+	/* Read again from the beginning, by the next process: the same nine, once each. */
+	projection_stop(&f->p);
+	for (n = 0; n < DOMAIN_PARTITIONS; n++)
+		domain_redis(&f->d, "DEL m1:{%s:%d}:pos", f->d.name, (int)n);
+	start(f);
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_view_corrupt_total") == 9 && is_loaded_by(f, "0000000000000010"));
+	assert_int_equal(kept(f, p), 8);
+	assert_int_equal(parked_dropped(view_parked(f->v)), 0);
+	parked_ask_clear(view_parked(f->v));
+	UNTIL(SOON_MS, kept(f, p) == 0 && parked_kept(view_parked(f->v)) == 0);
+	assert_null(strstr(shown(f), "offset"));
+}
+
+/* More than are kept: the newest stay, the others are counted, and the good ones in between arrive. */
+static void test_parked_events_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+	int32_t p = topic_partition(&f->d.topic, SLICE_LIT("1"));
+	const char *last;
+
+	load(f);
+	for (int i = 0; i < PARKED_KEPT + 70; i++)
+		domain_produce(&f->d, p, "1:1", arena_printf(f->d.arena, "bad %d", i).ptr, "changed", (uint64_t)(100 + i));
+	change(f, 1, 1, "newer", 900);
+	UNTIL(SOON_MS, held_is(f, 1, 1, "newer"));
+	UNTIL(SOON_MS, parked_kept(view_parked(f->v)) == PARKED_KEPT && parked_dropped(view_parked(f->v)) == 70);
+	last = base64_encode(f->d.arena, slice_str(arena_printf(f->d.arena, "bad %d", PARKED_KEPT + 69).ptr), BASE64_USUAL).ptr;
+	assert_non_null(strstr(shown(f), arena_printf(f->d.arena, "%.8s", last).ptr));
+}
+
+/* Redis has no room: nothing is passed that could not be kept, and it goes on by itself. */
+static void test_redis_out_of_memory(void **state)
+{
+	struct fixture *f = *state;
+	int32_t p = topic_partition(&f->d.topic, SLICE_LIT("1"));
+	const char *next;
+
+	load(f);
+	UNTIL(SOON_MS, is_fresh(f, LOG_A));
+	next = domain_pos(&f->d, p, "next");
+	domain_redis(&f->d, "CONFIG SET maxmemory 1");
+	domain_produce(&f->d, p, "1:1", "not JSON", "changed", 20);
+	change(f, 1, 1, "newer", 21);
+	UNTIL(SOON_MS, projection_redis_is_full(f->p));
+	assert_true(held_is(f, 1, 1, "one"));
+	assert_int_equal(kept(f, p), 0);
+	assert_string_equal(domain_pos(&f->d, p, "next"), next);
+	domain_redis(&f->d, "CONFIG SET maxmemory 0");
+	UNTIL(SOON_MS, held_is(f, 1, 1, "newer"));
+	assert_int_equal(kept(f, p), 1);
+	UNTIL(SOON_MS, !projection_redis_is_full(f->p));
 }
 
 static void test_topic_made_anew(void **state)
@@ -380,7 +467,9 @@ int main(void)
 		TEST(test_stands_by_while_another_beats),
 		TEST(test_twin_takes_over),
 		TEST(test_redis_rolled_back),
-		TEST(test_undecodable_events_are_passed_over),
+		TEST(test_undecodable_events_are_parked),
+		TEST(test_parked_events_are_bounded),
+		TEST(test_redis_out_of_memory),
 		TEST(test_topic_made_anew),
 	};
 

@@ -44,6 +44,12 @@ struct inbox *inbox_start(struct service *s, const struct inbox_spec *given, voi
 	return NULL;
 }
 
+struct parked *inbox_parked(const struct inbox *i)
+{
+	assert_null(i);
+	return NULL;
+}
+
 void inbox_stop(struct inbox **i)
 {
 	*i = NULL;
@@ -168,7 +174,7 @@ static int teardown_group(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	run_sql("DROP TABLE IF EXISTS user, visit, visit_state");
+	run_sql("DROP TABLE IF EXISTS user, visit, visit_state, visit_parked, visit_parked_count");
 	run_sql("CREATE TABLE user (id int NOT NULL PRIMARY KEY, name varchar(64) NOT NULL,"
 		" access_token varchar(255) COLLATE utf8mb4_bin NOT NULL) ENGINE=InnoDB CHARSET=utf8mb4");
 	run_sql("INSERT INTO user VALUES (1, 'a', 'token-1'), (2, 'b', 'token-2'), (3, 'c', 'shared'), (4, 'd', 'shared')");
@@ -176,6 +182,9 @@ static int setup(void **state)
 		" item_id int NOT NULL, visited_us bigint unsigned NOT NULL, KEY (user_id, visited_us, event_id)) ENGINE=InnoDB");
 	run_sql("CREATE TABLE visit_state (id tinyint NOT NULL PRIMARY KEY, revision bigint unsigned NOT NULL) ENGINE=InnoDB");
 	run_sql("INSERT INTO visit_state VALUES (1, 0)");
+	run_sql("CREATE TABLE visit_parked (id bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, parked_us bigint unsigned NOT NULL,"
+		" digest char(64) NOT NULL, entry text NOT NULL, UNIQUE KEY (digest)) ENGINE=InnoDB");
+	run_sql("CREATE TABLE visit_parked_count (id tinyint NOT NULL PRIMARY KEY, dropped bigint unsigned NOT NULL) ENGINE=InnoDB");
 	(void)redis("DEL", ALL, POS, NULL);
 	service.metrics = metrics_create();
 	visits = visits_start(&service);
@@ -390,18 +399,85 @@ static void users_that_do_not_exist(void **state)
 	assert_int_equal(counted("\nmoa_visits_dropped_total{reason=\"unknown_user\"} "), 1);
 }
 
-static void events_that_do_not_decode(void **state)
+static const char *refused(const char *key, const char *json)
 {
+	const struct event e = { .key = slice_str(key), .value = slice_str(json) };
+
+	return spec->refuse(&e, arena);
+}
+
+static void events_that_are_refused(void **state)
+{
+#define HEAD "{\"id\":\"01a20223-d9cb-7e22-a9cd-000000000001\",\"user_id\":1,\"item_id\":2,\"visited_us\":"
 	(void)state;
-	settle();
-	add_json(SLICE_LIT("{}"));
-	add_json(SLICE_NONE);
-	add("1", 1, 100);
-	store();
-	add_json(SLICE_LIT("nothing good at all"));
-	store();
-	assert_string_equal(copied(1), "A");
-	assert_int_equal(counted("\nmoa_visits_dropped_total{reason=\"corrupt\"} "), 3);
+	assert_null(refused("1", HEAD "3}"));
+	assert_string_equal(refused("1", "{}"), "value malformed");
+	assert_string_equal(refused("1", NULL), "value malformed");
+	assert_string_equal(refused("1", "nothing good at all"), "value malformed");
+	assert_string_equal(refused("2", HEAD "3}"), "key of another visit");
+	assert_string_equal(refused("~mark", HEAD "3}"), "key of another visit");
+	assert_null(refused("1", HEAD "4102444799999999}"));
+	assert_string_equal(refused("1", HEAD "4102444800000000}"), "absurd time"); /* it would be the latest for ever */
+}
+
+/* <count> events, numbered from <first>, in a transaction of their own. */
+struct to_park {
+	unsigned first, count;
+};
+
+static enum err park_some(struct sql_conn *c, void *ctx)
+{
+	const struct to_park *what = ctx;
+	struct parked_entry entries[PARKED_BATCH];
+
+	for (unsigned i = 0; i < what->count; i++)
+		entries[i] = (struct parked_entry){ .time_us = 1000 + what->first + i,
+						    .text = slice_str(arena_printf(arena, "{\"offset\":%u}", what->first + i).ptr) };
+	return spec->park(c, arena, entries, what->count);
+}
+
+static void park_n(unsigned first, unsigned count)
+{
+	struct to_park what = { first, count };
+
+	assert_int_equal(sql_transaction(service.sql, clock_mono_us() + 5 * SECOND, park_some, &what), ERR_OK);
+}
+
+static struct inbox_parked parked_now(bool clear)
+{
+	struct inbox_parked now;
+	struct sql_conn *c;
+
+	assert_int_equal(sql_acquire(service.sql, clock_mono_us() + SECOND, &c), ERR_OK);
+	assert_int_equal(spec->parked(c, arena, clear, &now), ERR_OK);
+	sql_release(&c);
+	return now;
+}
+
+static void what_is_parked(void **state)
+{
+	const unsigned bound = PARKED_KEPT * 4;
+	struct inbox_parked now;
+
+	(void)state;
+	park_n(0, 3);
+	park_n(1, 3); /* two of them again */
+	now = parked_now(false);
+	assert_int_equal(now.kept, 4);
+	assert_int_equal(now.count, 4);
+	assert_int_equal(now.entries[0].time_us, 1003);
+	assert_string_equal(arena_copy(arena, now.entries[0].text).ptr, "{\"offset\":3}");
+	for (unsigned n = 4; n < bound + 10; n += 2)
+		park_n(n, 2);
+	now = parked_now(false);
+	assert_int_equal(now.kept, bound);
+	assert_int_equal(now.dropped, 10);
+	assert_int_equal(now.count, PARKED_SHOWN);
+	assert_int_equal(now.entries[0].time_us, 1000 + bound + 9);
+	park_n(bound + 9, 3);
+	assert_int_equal(parked_now(false).dropped, 12);
+	now = parked_now(true);
+	assert_int_equal(now.kept + now.dropped + now.count, 0);
 }
 
 static void only_the_last_runs_are_kept(void **state)
@@ -600,7 +676,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(callers_by_token, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_caller_among_many_users, setup, teardown),
 		cmocka_unit_test_setup_teardown(users_that_do_not_exist, setup, teardown),
-		cmocka_unit_test_setup_teardown(events_that_do_not_decode, setup, teardown),
+		cmocka_unit_test_setup_teardown(events_that_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_parked, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_the_last_runs_are_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_users_in_one_batch, setup, teardown),
 		cmocka_unit_test_setup_teardown(redis_was_emptied, setup, teardown),
