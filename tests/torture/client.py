@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import select
 import socket
 import time
 
@@ -65,6 +66,11 @@ def _version(fact):
     return int(found.group(1)) if found else 0
 
 
+def _was_closed(connection):
+    """The server ended the kept connection while nothing was asked: whoever keeps connections has to look."""
+    return bool(select.select([connection.sock], [], [], 0)[0])
+
+
 class Client:
     """Asks the services directly, or the gateway. <ports>: service name or "gateway" to port."""
 
@@ -93,6 +99,9 @@ class Client:
     def _exchange(self, part, method, target, body, headers):
         begin = time.monotonic()
         connection = self.connections.get(part)
+        if connection is not None and _was_closed(connection):
+            connection.close()
+            connection = None
         if connection is None:
             connection = http.client.HTTPConnection("127.0.0.1", self.ports[part], timeout=TIMEOUT_S)
             try:
