@@ -8,9 +8,8 @@ import threading
 
 from history import Outcome
 
-LOST, PHANTOM, BACK, OWN, WRONG, DIVERGED, REFUSED, SICK = KINDS = (
-    "lost", "phantom", "back in time", "own write missed", "wrong a second after health", "divergence that an audit repaired",
-    "non-2xx where 2xx is promised", "not healthy again")
+LOST, PHANTOM, BACK, OWN, WRONG, REFUSED, SICK = KINDS = (
+    "lost", "phantom", "back in time", "own write missed", "wrong a second after health", "non-2xx where 2xx is promised", "not healthy again")
 EVIDENCE_MAX = 5   # of each kind; the rest is only counted
 
 

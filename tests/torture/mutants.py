@@ -8,12 +8,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from checker import BACK, DIVERGED, LOST, OWN, PHANTOM, WRONG
+from checker import BACK, LOST, OWN, PHANTOM, WRONG
 from nemesis import Fault
 from support.stack import ROOT, SERVICES
 
 PATCHES = Path(__file__).resolve().parent / "mutants"
-NEIGHBOURS = {WRONG, BACK, PHANTOM, DIVERGED, LOST}
+NEIGHBOURS = {WRONG, BACK, PHANTOM, LOST}
 
 
 def _batch_in_flight():

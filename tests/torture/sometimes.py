@@ -59,6 +59,7 @@ def met(scene, counters):
         ("a batch was published again", counters.sum("moa_relay_resends_total")),
         ("a position check refused a batch", events(scene, "projection.moved")),
         ("a view was built anew", counters.sum("moa_view_rebuilds_total")),
+        ("a snapshot row differed from its view", counters.sum("moa_view_divergences_total")),
         ("visits waited in the spool", int(max(0, counters.peaks.get("moa_spool_records", 0) - SPOOLED))),
         ("an answer was marked as degraded", sum(reader.marked for reader in readers)),
         ("a flag was unknown", sum(reader.unknown_flags for reader in readers)),

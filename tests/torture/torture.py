@@ -9,10 +9,9 @@ import sys
 import time
 
 import mutants
-from checker import DIVERGED
 from nemesis import Nemesis
 from report import Report, say
-from scene import SERVICES, Scene
+from scene import Scene
 from settle import compare, heal
 from sometimes import Counters
 from workload import Workload
@@ -33,7 +32,7 @@ def options():
     return parser.parse_args()
 
 
-def run(scene, wanted, seed, report, counters):
+def run(scene, wanted, seed, report):
     """Everything between a healthy stack and the last comparison; false when the run itself went wrong."""
     workload = Workload(scene, seed)
     nemesis = Nemesis(scene, seed)
@@ -51,7 +50,6 @@ def run(scene, wanted, seed, report, counters):
         scene.ending.wait(scene.health.bound_s + CALM_S)
         agree_s = compare(scene)
         nemesis.rewrite()
-        repaired(scene, counters)
         report.round(faults, heal_s, agree_s)
         if wanted.mutant and report.caught(caught_by):
             break
@@ -59,15 +57,6 @@ def run(scene, wanted, seed, report, counters):
     for problem in [*map(repr, workload.errors), *(f"{name} ended by itself" for name in died)]:
         say(f"torture: {problem}")
     return not workload.errors and not died
-
-
-def repaired(scene, counters):
-    """What the audit found to differ although nobody but the relay and the readers touched it."""
-    counters.look()
-    new = counters.sum("moa_view_divergences_total") - scene.violations.counts[DIVERGED]
-    lines = [line for service in SERVICES for line in scene.stack.log(service).splitlines() if "view.divergence" in line] if new > 0 else []
-    for number in range(new):
-        scene.violations.add(DIVERGED, lines[-number - 1] if number < len(lines) else "counted, not logged")
 
 
 def main():
@@ -84,7 +73,7 @@ def main():
         scene.stack.healthy()
         counters = Counters(scene)
         report.start = time.monotonic()
-        sound = run(scene, wanted, seed, report, counters)
+        sound = run(scene, wanted, seed, report)
         whole = sound and report.end(counters)
         if wanted.mutant:
             whole = sound and report.caught(mutants.SCHEDULES[wanted.mutant][1])

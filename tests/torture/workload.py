@@ -88,7 +88,7 @@ class Hand:
     """Changes one domain's table by SQL as an administrator; subclasses say what."""
 
     domain = "alarm"
-    pause_s = 0.01
+    pause_s = 0.02
 
     def __init__(self, scene, seed):
         self.scene, self.choice, self.connection = scene, random.Random(seed), None
