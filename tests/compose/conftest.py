@@ -31,15 +31,16 @@ def pytest_terminal_summary(terminalreporter, config):
 @pytest.fixture(scope="session")
 def project(pytestconfig):
     project = Containers()
-    project.fresh = True
+    project.fresh, project.complete = True, False
     yield project
     pytestconfig.moa_logs = project.remove(pytestconfig.moa_failed)
 
 
 @pytest.fixture
 def shop(project):
-    project.make_whole()
-    project.fresh = False
+    if not project.complete:
+        project.make_whole()
+    project.fresh, project.complete = False, True
     return project
 
 
@@ -47,9 +48,11 @@ def shop(project):
 def whole(shop):
     visited_by_sample(shop)
     settled(shop)
+    shop.complete = False
     yield shop
     shop.make_whole()
     settled(shop, 60)
+    shop.complete = True
 
 
 @pytest.fixture
@@ -57,7 +60,7 @@ def absent(project):
     def begin(*parts):
         if not project.fresh:
             project.down()
-        project.fresh = False
+        project.fresh = project.complete = False
         project.up(without=parts)
         return project
 

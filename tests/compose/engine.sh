@@ -39,5 +39,7 @@ engine_start() {
 engine_stop() {
 	[ -n "$engine_pid" ] || return 0
 	kill -TERM "$engine_pid" 2>/dev/null && wait "$engine_pid" 2>/dev/null
+	# The host's network, which what was built used, stays mounted.
+	umount "$ENGINE_RUN"/exec/netns/* 2>/dev/null
 	rm -rf "$ENGINE_RUN"
 }
