@@ -10,6 +10,11 @@ static void *start(struct service *s)
 	return visits_start(s);
 }
 
+static void tell(void *app, struct jsonw *w)
+{
+	visits_tell(app, w);
+}
+
 static void stop(struct service *s, void *app)
 {
 	struct visits *visits = app;
@@ -30,6 +35,7 @@ int main(int argc, char **argv)
 		.auth = views_auth,
 		.start = start,       /* visits: a spool and its courier */
 		.stop = stop,
+		.tell = tell,
 	};
 
 	return service_main(&spec, argc, argv);

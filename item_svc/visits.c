@@ -10,6 +10,7 @@
 
 #include "item_svc/item.h"
 #include "shared/base/clock.h"
+#include "shared/base/jsonw.h"
 #include "shared/base/log.h"
 #include "shared/svc/courier.h"
 #include "shared/svc/service.h"
@@ -28,6 +29,8 @@ struct visits {
 	struct courier *courier;       /* under the lock */
 	int64_t tried_us;              /* likewise */
 	int64_t warned_us;             /* likewise */
+	_Atomic enum err last;     /* of the last visit */
+	_Atomic enum err unopened; /* why the spool could not be opened */
 	struct counter *recorded, *lost;
 };
 
@@ -72,11 +75,44 @@ static struct spool *need_spool(struct visits *v)
 			atomic_store(&v->spool, spool);
 		} else {
 			spool = NULL;
+			atomic_store(&v->unopened, e);
 			log_error("visits.no_spool", "dir=%s reason=%s", LOG_Q(slice_str(options.dir)), err_name(e));
 		}
 	}
 	pthread_mutex_unlock(&v->lock);
 	return spool;
+}
+
+static const char *state_of(const struct visits *v)
+{
+	enum err last = atomic_load(&v->last);
+
+	return last == ERR_OK ? "up" : last == ERR_FULL ? "full" : "down";
+}
+
+static double spool_full(void *ctx)
+{
+	const struct visits *v = ctx;
+
+	return atomic_load(&v->last) == ERR_FULL;
+}
+
+void visits_tell(const struct visits *v, struct jsonw *w)
+{
+	struct spool *spool = atomic_load(&v->spool);
+	struct spool_stats st = { .dropped = 0 };
+
+	if (spool != NULL)
+		spool_stats_get(spool, &st);
+	jsonw_key(w, "spool");
+	jsonw_object(w);
+	jsonw_key(w, "state");
+	jsonw_string(w, slice_str(state_of(v)));
+	jsonw_key(w, "lost");
+	jsonw_u64(w, counter_get(v->lost));
+	jsonw_key(w, "dropped");
+	jsonw_u64(w, st.dropped);
+	jsonw_object_end(w);
 }
 
 struct visits *visits_start(struct service *s)
@@ -89,6 +125,8 @@ struct visits *visits_start(struct service *s)
 	pthread_mutex_init(&v->lock, NULL);
 	v->recorded = metrics_counter(service_metrics(s), "moa_visits_recorded_total", "Visits written to the spool.", NULL);
 	v->lost = metrics_counter(service_metrics(s), "moa_visits_lost_total", "Visits that could not be written to the spool.", NULL);
+	metrics_gauge_fn(service_metrics(s), "moa_spool_full", "1 while the disk has no room for visits.", NULL, spool_full, v);
+	atomic_store(&v->unopened, ERR_UNAVAILABLE);
 	(void)need_spool(v);
 	return v;
 }
@@ -111,10 +149,10 @@ static enum err append(struct visits *v, const struct request *rq, uint32_t item
 {
 	struct spool *spool = need_spool(v);
 	struct buf record;
-	enum err e = ERR_UNAVAILABLE;
+	enum err e;
 
 	if (spool == NULL)
-		return e;
+		return atomic_load(&v->unopened);
 	clock_uuid7(id);
 	*visit = item_visit(rq, item_id, slice_str(id), clock_wall_us());
 	buf_init(&record, 0);
@@ -140,6 +178,7 @@ void visits_record(struct visits *v, struct request *rq, uint32_t item_id)
 	struct visit_event visit;
 	enum err e = append(v, rq, item_id, id, &visit);
 
+	atomic_store(&v->last, e);
 	if (e != ERR_OK) {
 		lose(v, e);
 		return;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include "shared/svc/request.h"
 
+struct jsonw;
 struct service;
 struct visits;
 
@@ -16,5 +17,9 @@ void visits_stop(struct visits **v);
 /* Remembers that the caller looks at the item: one write() to a local file; the answer tells of it in Consistency-Token. Never fails
  * the request: a visit that cannot be kept is counted and logged, and not told of. On a worker. */
 void visits_record(struct visits *v, struct request *rq, uint32_t item_id);
+
+/* "spool":{"state","lost","dropped"}. The state is that of the last visit: "up", "full" (no room on the disk), "down"; lost could not be
+ * written, dropped went with the oldest segment of a spool at its bound. Any thread. */
+void visits_tell(const struct visits *v, struct jsonw *w);
 
 #endif

@@ -216,6 +216,8 @@ static bool start_all(struct service *s)
 	parts.views = s->views;
 	parts.projections = s->projections;
 	parts.view_count = s->view_count;
+	parts.tell = s->spec->tell;
+	parts.app = s->app;
 	parts.inbox_parked = s->spec->parked != NULL ? s->spec->parked(s->app) : NULL;
 	s->admin = service_admin_start(&parts);
 	return s->admin != NULL;

@@ -19,6 +19,7 @@
 #include "shared/svc/view.h"
 
 struct service;
+struct jsonw;
 struct parked;
 
 struct service_spec {
@@ -35,6 +36,8 @@ struct service_spec {
 	void *(*start)(struct service *s);
 	void (*stop)(struct service *s, void *app);
 	struct parked *(*parked)(void *app); /* what an inbox of the domain has parked; may be NULL */
+	/* Adds members to /readyz, from memory, on the admin loop; may be NULL. */
+	void (*tell)(void *app, struct jsonw *w);
 };
 
 int service_main(const struct service_spec *spec, int argc, char **argv);

@@ -79,6 +79,8 @@ static bool write_ready(void *ctx, struct jsonw *w)
 	for (size_t i = 0; i < a->parts.view_count; i++)
 		write_view(w, a->parts.views[i], projection_is_active(a->parts.projections[i]), a->parts.projections[i]);
 	jsonw_object_end(w);
+	if (a->parts.tell != NULL)
+		a->parts.tell(a->parts.app, w);
 	return ready;
 }
 

@@ -7,6 +7,7 @@
 #include "shared/svc/view.h"
 
 struct http_server;
+struct jsonw;
 struct parked;
 struct projection;
 struct service;
@@ -20,6 +21,8 @@ struct service_admin_parts {
 	struct projection *const *projections; /* one for each view */
 	size_t view_count;
 	struct parked *inbox_parked; /* NULL: there is no inbox */
+	void (*tell)(void *app, struct jsonw *w); /* the domain's part of /readyz; may be NULL */
+	void *app;
 	const char *bind;
 	uint16_t port;
 };

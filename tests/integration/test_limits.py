@@ -2,10 +2,14 @@
 
 import base64
 import json
+import os
 import subprocess
+import time
 
+import pytest
 import requests
 
+from support.metrics import parse, total
 from support.shop import NEWS_S, GRACE_S, Truth, degraded, settled
 from support.wait import eventually
 
@@ -90,3 +94,86 @@ def test_redis_at_maxmemory(whole, someone):
     eventually(lambda: whole.unhealthy() == [], SOON_S, "healthy again")
     views = requests.get(whole.admin("item_svc") + "/readyz", timeout=5).json()["views"]
     assert not any("waits_for" in view for view in views.values()), json.dumps(views)
+
+
+def metrics(base):
+    return parse(requests.get(base + "/metrics", timeout=5).text)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 1 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=False, capture_output=True).returncode != 0:
+        pytest.skip("no right to mount")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_full_disk_under_the_spool(whole, someone, small_disk):
+    """Without room for visits every answer is as always; what is full and what was lost is told; room is all that it needs."""
+    whole.kill("kafka")
+    second = whole.second("item_svc", SPOOL_DIR=str(small_disk / "spool"))
+
+    def spool():
+        return requests.get(second.admin + "/readyz", timeout=5).json()["spool"]
+
+    eventually(lambda: someone.get(second.url, "/48").status_code == 200, SOON_S, "the second instance answers")
+    assert spool() == {"state": "up", "lost": 0, "dropped": 0}
+    with open(small_disk / "ballast", "wb", buffering=0) as ballast, pytest.raises(OSError):
+        while True:
+            ballast.write(bytes(4096))
+    asked = 0
+    while spool()["lost"] < 20:   # what is left of the last page takes some
+        asked += 1
+        assert asked < 200
+        assert someone.get(second.url, "/49").status_code == 200
+    ready = requests.get(second.admin + "/readyz", timeout=5)
+    assert ready.status_code == 200 and spool()["state"] == "full"
+    told = metrics(second.admin)
+    assert total(told, "moa_spool_full") == 1 and total(told, "moa_visits_lost_total") == spool()["lost"]
+    os.unlink(small_disk / "ballast")
+    assert someone.get(second.url, "/47").status_code == 200
+    assert spool()["state"] == "up" and total(metrics(second.admin), "moa_spool_full") == 0
+    whole.start("kafka")
+    eventually(lambda: someone.visit_ids()[:1] == [47], 60, "the visit after it arrived")
+    eventually(lambda: total(metrics(second.admin), "moa_spool_records") == 0, 60, "the spool is delivered")
+
+
+def rss_kib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+
+@pytest.mark.parametrize("rows", [20_000, pytest.param(500_000, marks=pytest.mark.slow)])
+def test_outbox_of_a_long_outage_drains_in_bounded_memory(whole, rows, capsys):
+    """Kafka was away while <rows> alarms were set: they drain in the memory that a few take, and all arrive."""
+    user, bound_kib = 9, 16 << 10
+    whole.kill("kafka")
+    for first in range(0, rows, 50_000):
+        last = min(first + 50_000, rows) - 1
+        whole.sql("alarm", f"INSERT INTO alarm (item_id, user_id, created) SELECT 100000 + seq, {user}, UTC_TIMESTAMP() "
+                           f"FROM seq_{first}_to_{last}")
+    assert int(whole.sql("alarm", "SELECT COUNT(*) FROM outbox")[0][0]) >= rows
+    before = most = rss_kib(whole.pid("alarm_svc"))
+    whole.start("kafka")
+    client = whole.redis("item")
+
+    def arrived():
+        return sum(client.hlen(f"m1:{{alarms:{partition}}}:{user}") for partition in range(4))
+
+    began, start_rows, until = None, arrived(), time.monotonic() + 60 + rows / 1000
+    while (now := arrived()) < rows:
+        most = max(most, rss_kib(whole.pid("alarm_svc")))
+        if began is None and now > start_rows:
+            began, start_rows = time.monotonic(), now
+        assert time.monotonic() < until, f"{now} of {rows} arrived"
+        time.sleep(0.02)
+    took = max(time.monotonic() - (began or time.monotonic()), 1e-3)
+    with capsys.disabled():
+        print(f"\n{rows} rows: {(rows - start_rows) / took:.0f} a second, RSS {before} -> at most {most} KiB")
+    assert most - before < bound_kib
+    eventually(lambda: int(whole.sql("alarm", "SELECT COUNT(*) FROM outbox")[0][0]) < 1000, 60 + rows / 1000, "the outbox is empty again")
+    for first in range(0, rows, 50_000):
+        whole.sql("alarm", f"DELETE FROM alarm WHERE user_id = {user} AND item_id BETWEEN {100000 + first} AND {149999 + first}")

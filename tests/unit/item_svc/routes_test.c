@@ -301,6 +301,22 @@ static void spool_records_that_are_no_visits(void **state)
 	assert_int_equal(courier_spec->event(SLICE_LIT("{}"), arena, &e), ERR_CORRUPT);
 }
 
+static const char *told(void)
+{
+	const char *text;
+	struct jsonw w;
+	struct buf out;
+
+	buf_init(&out, 0);
+	jsonw_init(&w, &out);
+	jsonw_object(&w);
+	visits_tell(visits, &w);
+	jsonw_object_end(&w);
+	text = arena_printf(arena, "%.*s", SLICE_ARG(buf_slice(&out))).ptr;
+	buf_free(&out);
+	return text;
+}
+
 /* Reading goes on without a place for visits; they are taken again as soon as there is one. */
 static void no_spool(void **state)
 {
@@ -321,11 +337,13 @@ static void no_spool(void **state)
 	visits = visits_start(&fake);
 	assert_string_equal(call("/50").made, ""); /* nobody will ever hear of it */
 	assert_null(courier_spool);
+	assert_non_null(strstr(told(), "\"spool\":{\"state\":\"down\",\"lost\":1,"));
 	assert_int_equal(unlink(root), 0);
 	*strrchr(root, '/') = '\0';
 	for (int64_t until_us = clock_mono_us() + 10000000; courier_spool == NULL && clock_mono_us() < until_us;)
 		ANSWERS(call("/50"), 200, ONE("true"), "");
 	assert_non_null(courier_spool);
+	assert_string_equal(strstr(told(), "state"), strstr(told(), "state\":\"up"));
 	assert_int_equal(spooled(events, 8), 1);
 }
 
