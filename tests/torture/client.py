@@ -100,7 +100,7 @@ class Client:
         begin = time.monotonic()
         connection = self.connections.get(part)
         if connection is not None and _was_closed(connection):
-            connection.close()
+            self._forget(part)
             connection = None
         if connection is None:
             connection = http.client.HTTPConnection("127.0.0.1", self.ports[part], timeout=TIMEOUT_S)
@@ -115,10 +115,11 @@ class Client:
             reply = connection.getresponse()
             content = reply.read()
         except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            del self.connections[part]
+            self._forget(part)
             return Answer(begin, why=repr(error))
         if reply.will_close:
-            connection.close()
-            del self.connections[part]
+            self._forget(part)
         return Answer(begin, reply.status, {name.lower(): value for name, value in reply.getheaders()}, content)
+
+    def _forget(self, part):
+        self.connections.pop(part).close()
