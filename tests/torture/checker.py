@@ -74,7 +74,7 @@ class Watcher:
         self._follows(register, value, read)
 
     def _own_missed(self, register, value, read):
-        last = register.writes[-1]
+        last = next(write for write in reversed(register.writes) if write.outcome is not Outcome.NOT_DONE)
         if read.own is None or last.outcome is not Outcome.DONE or not read.own <= last.answered <= read.begin:
             return False
         self.own_seen += 1

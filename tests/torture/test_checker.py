@@ -75,6 +75,7 @@ def test_good(name, made, reads):
     (WRONG, "never seen", register(done(True, 1, 2)), [(False, at(9, since=8))]),
     (PHANTOM, "nobody's value under health", COUNTED, [(9, at(8, since=7))]),
     (OWN, "own write missed", COUNTED, [(2, at(7, own=5))]),
+    (OWN, "own write missed, and a refused one after it", register(done(True, 1, 2), (False, 3, 4, Outcome.NOT_DONE)), [(False, at(5, own=0))]),
     (OWN, "own removal missed", register(done(True, 1, 2), done(False, 3, 4)), [(True, at(5, own=0))]),
 ])
 def test_bad(kind, name, made, reads):
