@@ -39,7 +39,7 @@ def run(scene, wanted, seed, report):
     scene.health.heals()
     workload.start()
     end = time.monotonic() + wanted.minutes * 60
-    schedule, caught_by, _ = mutants.SCHEDULES[wanted.schedule] if wanted.schedule else (lambda: None, (), {})
+    schedule, caught_by = mutants.SCHEDULES[wanted.schedule] if wanted.schedule else (lambda: None, ())
     compare(scene)
     while time.monotonic() < end and not workload.errors:
         faults = nemesis.round(schedule())
@@ -68,7 +68,6 @@ def main():
     report = Report(scene, seed)
     try:
         report.begin(wanted.minutes, wanted.mutant)
-        scene.stack.environ.update(mutants.SCHEDULES[wanted.schedule][2] if wanted.schedule else {})
         scene.stack.up()
         scene.stack.healthy()
         counters = Counters(scene)

@@ -16,7 +16,6 @@ OWN_ITEMS = 12           # a customer's alarms: fewer than a token can hold
 SQL_TIMEOUT_S = 3
 NEVER_RAN = (1040, 1045, 1205, 1213, 1226, 2002, 2003)   # too many connections, denied, lock timeout, deadlock, no server
 FIRST_USER = 2001
-TURN_S = 5               # hands stay with a user for this long: what is lost of the others' last writes is not written over soon
 UNLISTED = 999999        # an item that does not exist
 
 
@@ -148,7 +147,7 @@ class AlarmHand(Hand):
         self.execute("COMMIT")
 
     def set_or_remove(self, writes):
-        user, wanted = self.users[int(time.monotonic() / TURN_S) % len(self.users)], self.choice.random() < 0.5
+        user, wanted = self.choice.choice(self.users), self.choice.random() < 0.5
         items = [item for item in self.choice.sample(FLAGGED, self.choice.choice((1, 1, 1, 3, 8)))
                  if self.begin(writes, ("alarm", user, item), wanted)]
         if items and wanted:
@@ -167,6 +166,26 @@ class SlowHand(AlarmHand):
         self.set_or_remove(writes)
         self.scene.ending.wait(self.choice.choice((0.02, 0.1, 0.4, 1.5)))
         self.execute("COMMIT")
+
+
+class RareHand(Hand):
+    """Changes one alarm after the other: it comes back to each only after half a minute, so what is lost of it stays lost for long."""
+
+    pause_s = 0.25
+    users = ()
+    number = 0
+
+    def change(self, writes):
+        self.number += 1
+        user = self.users[self.number % len(self.users)]
+        item = FLAGGED[self.number // len(self.users) % len(FLAGGED)]
+        wanted = not self.scene.history.get(("alarm", user, item)).current
+        if not self.begin(writes, ("alarm", user, item), wanted):
+            return
+        if wanted:
+            self.execute("INSERT INTO alarm (user_id, item_id) VALUES (%s, %s)", user, item)
+        else:
+            self.execute("DELETE FROM alarm WHERE user_id = %s AND item_id = %s", user, item)
 
 
 class ItemHand(Hand):
@@ -218,12 +237,12 @@ class Workload:
         scene.readers = []
         modes = [(True, False)] * 3 + [(False, True)] * 2 + [(False, False)]
         users = list(range(FIRST_USER, FIRST_USER + len(modes) + 13))
-        customers, by_hand, slow, rotated = users[:len(modes)], users[-13:-5], users[-5:-3], users[-3:]
+        customers, by_hand, rare, slow, rotated = users[:len(modes)], users[-13:-9], users[-9:-5], users[-5:-3], users[-3:]
         self._make_users(users, rotated, choice)
         self._make_registers(users)
-        AlarmHand.users, SlowHand.users, UserHand.users = by_hand, slow, rotated
+        AlarmHand.users, RareHand.users, SlowHand.users, UserHand.users = by_hand, rare, slow, rotated
         runs = [Customer(scene, user, scene.users[user], *mode, choice.random()).run for user, mode in zip(customers, modes)]
-        runs += [hand(scene, choice.random()).run for hand in (AlarmHand, SlowHand, ItemHand, UserHand)]
+        runs += [hand(scene, choice.random()).run for hand in (AlarmHand, RareHand, SlowHand, ItemHand, UserHand)]
         runs += [lambda seed=choice.random(): run_readers(scene, seed) for _ in range(2)]
         self.threads = [threading.Thread(target=self._guarded, args=(run,), daemon=True) for run in runs]
 
