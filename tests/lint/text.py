@@ -60,7 +60,7 @@ def check(name, lines):
         problems.append(f"{name}:1: {wrong}")
     service_code = re.fullmatch(r"\w+_svc/\w+\.c", name) and not re.search(r"/store\w*\.c$", name)
     for number, line in enumerate(lines, 1):
-        if line != line.rstrip() and not name.endswith(".md"):
+        if line != line.rstrip() and not name.endswith((".md", ".patch")):
             problems.append(f"{name}:{number}: blanks at the end")
         problems += [f"{name}:{number}: {what}: {found.group()}" for words, what in WORDS if (found := words.search(line))]
         if service_code and SQL.search(line):
