@@ -83,18 +83,20 @@ static struct spool *need_spool(struct visits *v)
 	return spool;
 }
 
-static const char *state_of(const struct visits *v)
+/* ERR_OK: the next visit will be kept, by all that is known. */
+static enum err state_of(const struct visits *v)
 {
-	enum err last = atomic_load(&v->last);
+	return atomic_load(&v->spool) == NULL ? atomic_load(&v->unopened) : atomic_load(&v->last);
+}
 
-	return last == ERR_OK ? "up" : last == ERR_FULL ? "full" : "down";
+static const char *state_name(enum err e)
+{
+	return e == ERR_OK ? "up" : e == ERR_FULL ? "full" : "down";
 }
 
 static double spool_full(void *ctx)
 {
-	const struct visits *v = ctx;
-
-	return atomic_load(&v->last) == ERR_FULL;
+	return state_of(ctx) == ERR_FULL;
 }
 
 void visits_tell(const struct visits *v, struct jsonw *w)
@@ -107,7 +109,7 @@ void visits_tell(const struct visits *v, struct jsonw *w)
 	jsonw_key(w, "spool");
 	jsonw_object(w);
 	jsonw_key(w, "state");
-	jsonw_string(w, slice_str(state_of(v)));
+	jsonw_string(w, slice_str(state_name(state_of(v))));
 	jsonw_key(w, "lost");
 	jsonw_u64(w, counter_get(v->lost));
 	jsonw_key(w, "dropped");

@@ -18,8 +18,8 @@ void visits_stop(struct visits **v);
  * the request: a visit that cannot be kept is counted and logged, and not told of. On a worker. */
 void visits_record(struct visits *v, struct request *rq, uint32_t item_id);
 
-/* "spool":{"state","lost","dropped"}. The state is that of the last visit: "up", "full" (no room on the disk), "down"; lost could not be
- * written, dropped went with the oldest segment of a spool at its bound. Any thread. */
+/* "spool":{"state","lost","dropped"}. The state is that of the last visit, or of opening the spool: "up", "full" (no room on the
+ * disk), "down"; lost could not be written, dropped went with the oldest segment of a spool at its bound. Any thread. */
 void visits_tell(const struct visits *v, struct jsonw *w);
 
 #endif

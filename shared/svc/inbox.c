@@ -330,6 +330,7 @@ static enum err become_leader(struct inbox *in)
 	if (e != ERR_OK)
 		return e;
 	do {
+		inbox_lot_look(&in->lot, service_sql(in->service)); /* what is parked is shown, and cleared, by whoever is asked */
 		arena_reset(in->arena);
 		e = leader_ask(in->session, "SELECT GET_LOCK(CONCAT('moa.inbox.', DATABASE()), 1)", in->arena);
 	} while (e == ERR_NOT_LEADER && !halt_asked(&in->halt));

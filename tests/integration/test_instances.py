@@ -176,18 +176,12 @@ def test_given_away(two, person):
 
 # --- readers ---------------------------------------------------------------------------------
 
-class Prices(threading.Thread):
-    """Raises the price of an item by SQL, all the time."""
+class Meanwhile(threading.Thread):
+    """Runs beside what stands in a with statement, until <ending> is set at its end."""
 
-    def __init__(self, stack, item_id):
+    def __init__(self):
         super().__init__()
-        self.stack, self.item_id, self.written, self.ending = stack, item_id, 0, threading.Event()
-
-    def run(self):
-        cursor = self.stack.mysql("item").cursor()
-        while not self.ending.wait(0.005):
-            cursor.execute(f"UPDATE item SET price = price + 1 WHERE id = {self.item_id}")
-            self.written += 1
+        self.ending = threading.Event()
 
     def __enter__(self):
         self.start()
@@ -198,12 +192,26 @@ class Prices(threading.Thread):
         self.join()
 
 
-class Watch(threading.Thread):
+class Prices(Meanwhile):
+    """Raises the price of an item by SQL, all the time."""
+
+    def __init__(self, stack, item_id):
+        super().__init__()
+        self.stack, self.item_id, self.written = stack, item_id, 0
+
+    def run(self):
+        cursor = self.stack.mysql("item").cursor()
+        while not self.ending.wait(0.005):
+            cursor.execute(f"UPDATE item SET price = price + 1 WHERE id = {self.item_id}")
+            self.written += 1
+
+
+class Watch(Meanwhile):
     """Calls <look> again and again in a thread: what it returns must never get less. None is nothing."""
 
     def __init__(self, look):
         super().__init__()
-        self.look, self.last, self.seen, self.steps, self.ending = look, None, set(), [], threading.Event()
+        self.look, self.last, self.seen, self.steps = look, None, set(), []
 
     def run(self):
         while not self.ending.is_set():
@@ -214,14 +222,6 @@ class Watch(threading.Thread):
                 self.steps.append((self.last, found))
             self.last = found
             self.seen.add(found)
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ending.set()
-        self.join()
 
 
 def version_in_redis(stack, item_id):

@@ -335,6 +335,7 @@ static void no_spool(void **state)
 	assert_non_null(in_the_way);
 	fclose(in_the_way);
 	visits = visits_start(&fake);
+	assert_non_null(strstr(told(), "\"spool\":{\"state\":\"down\",\"lost\":0,"));
 	assert_string_equal(call("/50").made, ""); /* nobody will ever hear of it */
 	assert_null(courier_spool);
 	assert_non_null(strstr(told(), "\"spool\":{\"state\":\"down\",\"lost\":1,"));

@@ -15,6 +15,7 @@
 #include "shared/svc/courier.h"
 #include "shared/svc/service.h"
 #include "tests/unit/support/domain.h"
+#include "tests/unit/support/metric.h"
 #include "tests/unit/support/servers.h"
 
 #define RECORDS_MAX 600
@@ -319,25 +320,6 @@ static size_t get(const size_t *n)
 	return value;
 }
 
-/* The value of a metric without labels, as /metrics shows it. */
-static unsigned long counted(const char *name)
-{
-	unsigned long value = 0;
-	struct buf text;
-	char *at;
-
-	buf_init(&text, 0);
-	metrics_print(service.metrics, &text);
-	buf_add_char(&text, '\0');
-	at = text.ptr;
-	while ((at = strstr(at, name)) != NULL && (at == text.ptr || at[-1] != '\n' || at[strlen(name)] != ' '))
-		at++;
-	assert_non_null(at);
-	value = strtoul(at + strlen(name), NULL, 10);
-	buf_free(&text);
-	return value;
-}
-
 #define SET(what, value)                    \
 	do {                                \
 		pthread_mutex_lock(&lock);  \
@@ -381,7 +363,7 @@ static void delivers_in_order(void **state)
 	spool_put("3:later");
 	delivered();
 	assert_string_equal(kafka.log[500].value, "3:later");
-	UNTIL(5000, counted("moa_spool_delivered_total") == 501);
+	UNTIL(5000, metric_value(service.metrics, "moa_spool_delivered_total") == 501);
 }
 
 static void shows_the_spool(void **state)
@@ -390,9 +372,9 @@ static void shows_the_spool(void **state)
 	spool_put("1:1");
 	start();
 	delivered();
-	UNTIL(5000, counted("moa_spool_records") == 0 && counted("moa_spool_bytes") == 32);
-	assert_int_equal(counted("moa_spool_dropped_total"), 3);
-	assert_int_equal(counted("moa_spool_damaged_total"), 2);
+	UNTIL(5000, metric_value(service.metrics, "moa_spool_records") == 0 && metric_value(service.metrics, "moa_spool_bytes") == 32);
+	assert_int_equal(metric_value(service.metrics, "moa_spool_dropped_total"), 3);
+	assert_int_equal(metric_value(service.metrics, "moa_spool_damaged_total"), 2);
 }
 
 static void skips_what_does_not_decode(void **state)
@@ -405,7 +387,7 @@ static void skips_what_does_not_decode(void **state)
 	delivered();
 	assert_int_equal(kafka.count, 2);
 	assert_string_equal(kafka.log[1].value, "1:2");
-	assert_int_equal(counted("moa_spool_corrupt_total"), 1);
+	assert_int_equal(metric_value(service.metrics, "moa_spool_corrupt_total"), 1);
 }
 
 static void the_broker_comes_late(void **state)

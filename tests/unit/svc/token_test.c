@@ -2,6 +2,7 @@
 #include "tests/unit/svc/router_app.h"
 
 #include "shared/base/clock.h"
+#include "tests/unit/support/metric.h"
 
 /* What a GET with these fields understood. */
 static void expect_facts(const struct app *a, const char *fields, const char *facts)
@@ -16,23 +17,6 @@ static void expect_facts(const struct app *a, const char *fields, const char *fa
 	client_answer_free(&ans);
 }
 
-/* The value of a line of /metrics. */
-static unsigned long long metric(const struct app *a, const char *line)
-{
-	struct buf out;
-	const char *at;
-	unsigned long long n = 0;
-
-	buf_init(&out, 0);
-	metrics_print(a->metrics, &out);
-	buf_add_char(&out, '\0');
-	at = strstr(out.ptr, line);
-	assert_non_null(at);
-	n = strtoull(at + strlen(line), NULL, 10);
-	buf_free(&out);
-	return n;
-}
-
 static void fields_of_a_request(void **state)
 {
 	const struct app *a = *state;
@@ -41,7 +25,7 @@ static void fields_of_a_request(void **state)
 	expect_facts(a, "Consistency-Token: a50=1.2\r\n", "a50=1.2");
 	expect_facts(a, "consistency-token: a50=1.2, v3=4.e\r\n", "a50=1.2, v3=4.e");
 	expect_facts(a, "Consistency-Token: a50=1.2\r\nAccept: x\r\nConsistency-Token: a49=0.3,a50=0.4\r\nConsistency-Token:\r\n", "a49=0.3, a50=0.4");
-	assert_int_equal(metric(a, "moa_token_facts_ignored_total{reason=\"malformed\"} "), 0);
+	assert_int_equal(metric_value(a->metrics, "moa_token_facts_ignored_total{reason=\"malformed\"}"), 0);
 }
 
 static void what_cannot_be_true_is_left_out(void **state)
@@ -54,7 +38,7 @@ static void what_cannot_be_true_is_left_out(void **state)
 	snprintf(fields, sizeof(fields), "Consistency-Token: v1=%lld.e, v1=%lld.e\r\n", ahead_us, ahead_us - 120000000);
 	snprintf(fields + 128, sizeof(fields) - 128, "v1=%lld.e", ahead_us - 120000000);
 	expect_facts(a, fields, fields + 128);
-	assert_int_equal(metric(a, "moa_token_facts_ignored_total{reason=\"malformed\"} "), 3);
+	assert_int_equal(metric_value(a->metrics, "moa_token_facts_ignored_total{reason=\"malformed\"}"), 3);
 }
 
 /* More than 64 facts, also spread over several fields: the first ones go, and it is counted. */
@@ -71,7 +55,7 @@ static void more_than_the_limit(void **state)
 			want += (size_t)snprintf(facts + want, sizeof(facts) - want, "%sa%u=1.%u", i > 7 ? ", " : "", i, i);
 	}
 	expect_facts(a, fields, facts);
-	assert_int_equal(metric(a, "moa_token_facts_ignored_total{reason=\"limit\"} "), 6);
+	assert_int_equal(metric_value(a->metrics, "moa_token_facts_ignored_total{reason=\"limit\"}"), 6);
 	len = want = 0;
 	for (unsigned i = 1; i <= 21; i++) {
 		len += (size_t)snprintf(fields + len, sizeof(fields) - len, "%sv1=%u.e%s", i == 1 ? "Consistency-Token: " : ", ", i,
@@ -80,7 +64,7 @@ static void more_than_the_limit(void **state)
 			want += (size_t)snprintf(facts + want, sizeof(facts) - want, "%sv1=%u.e", i > 2 ? ", " : "", i);
 	}
 	expect_facts(a, fields, facts);
-	assert_int_equal(metric(a, "moa_token_facts_ignored_total{reason=\"limit\"} "), 7);
+	assert_int_equal(metric_value(a->metrics, "moa_token_facts_ignored_total{reason=\"limit\"}"), 7);
 }
 
 /* What a wrong request brings is not even looked at. */
@@ -91,7 +75,7 @@ static void only_where_a_handler_runs(void **state)
 	expect_with(a, "GET /", "USER-TOKEN: bad\r\nConsistency-Token: x\r\n", "", 401, NULL);
 	expect_with(a, "GET /no/where", GOOD "Consistency-Token: x\r\n", "", 404, NULL);
 	expect_with(a, "POST /", GOOD "Consistency-Token: x\r\n", "{", 400, NULL);
-	assert_int_equal(metric(a, "moa_token_facts_ignored_total{reason=\"malformed\"} "), 0);
+	assert_int_equal(metric_value(a->metrics, "moa_token_facts_ignored_total{reason=\"malformed\"}"), 0);
 }
 
 static void the_field_of_an_answer(void **state)
@@ -113,10 +97,10 @@ static void the_field_of_an_answer(void **state)
 	ask(a, "GET /", GOOD, "", &ans);
 	assert_null(client_header(&ans, "Consistency-Token", space));
 	client_answer_free(&ans);
-	assert_int_equal(metric(a, "moa_token_facts_made_total{domain=\"alarms\"} "), 1);
-	assert_int_equal(metric(a, "moa_token_facts_made_total{domain=\"visits\"} "), 1);
-	assert_int_equal(metric(a, "moa_token_facts_laid_total{domain=\"visits\"} "), 3);
-	assert_int_equal(metric(a, "moa_token_facts_laid_total{domain=\"alarms\"} "), 0);
+	assert_int_equal(metric_value(a->metrics, "moa_token_facts_made_total{domain=\"alarms\"}"), 1);
+	assert_int_equal(metric_value(a->metrics, "moa_token_facts_made_total{domain=\"visits\"}"), 1);
+	assert_int_equal(metric_value(a->metrics, "moa_token_facts_laid_total{domain=\"visits\"}"), 3);
+	assert_int_equal(metric_value(a->metrics, "moa_token_facts_laid_total{domain=\"alarms\"}"), 0);
 }
 
 int main(void)

@@ -15,6 +15,7 @@
 #include "shared/svc/inbox.h"
 #include "shared/svc/service.h"
 #include "tests/unit/support/domain.h"
+#include "tests/unit/support/metric.h"
 #include "tests/unit/support/servers.h"
 #include "user_svc/store_visits.h"
 #include "user_svc/visit_copy.h"
@@ -293,22 +294,6 @@ static unsigned long table_revision(void)
 	return number("SELECT revision FROM visit_state");
 }
 
-static unsigned long counted(const char *line)
-{
-	unsigned long value;
-	struct buf text;
-	char *at;
-
-	buf_init(&text, 0);
-	metrics_print(service.metrics, &text);
-	buf_add_char(&text, '\0');
-	at = strstr(text.ptr, line);
-	assert_non_null(at);
-	value = strtoul(at + strlen(line), NULL, 10);
-	buf_free(&text);
-	return value;
-}
-
 /* ---- the tests ---- */
 
 static void into_table_and_copy(void **state)
@@ -329,8 +314,8 @@ static void into_table_and_copy(void **state)
 	add("1", 3, 99); /* late */
 	store();
 	assert_string_equal(copied(1), "BAC");
-	assert_int_equal(counted("\nmoa_visits_stored_total "), 4);
-	assert_int_equal(counted("\nmoa_visits_copy_rebuilds_total "), 1);
+	assert_int_equal(metric_value(service.metrics, "moa_visits_stored_total"), 4);
+	assert_int_equal(metric_value(service.metrics, "moa_visits_copy_rebuilds_total"), 1);
 }
 
 static void an_event_twice(void **state)
@@ -365,7 +350,7 @@ static void callers_by_token(void **state)
 	assert_string_equal(copied(4), "");
 	assert_string_equal(copied(1), "");
 	assert_int_equal(number("SELECT COUNT(*) FROM visit"), 3);
-	assert_int_equal(counted("\nmoa_visits_dropped_total{reason=\"unknown_user\"} "), 2);
+	assert_int_equal(metric_value(service.metrics, "moa_visits_dropped_total{reason=\"unknown_user\"}"), 2);
 }
 
 /* Looking for a token's hash reads all users. With many of them that takes longer than a request may wait, and is no reason to
@@ -396,7 +381,7 @@ static void users_that_do_not_exist(void **state)
 	store();
 	assert_int_equal(number("SELECT COUNT(*) FROM visit"), 0);
 	assert_int_equal(copy_revision(), table_revision());
-	assert_int_equal(counted("\nmoa_visits_dropped_total{reason=\"unknown_user\"} "), 1);
+	assert_int_equal(metric_value(service.metrics, "moa_visits_dropped_total{reason=\"unknown_user\"}"), 1);
 }
 
 static const char *refused(const char *key, const char *json)
