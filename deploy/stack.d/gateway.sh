@@ -15,9 +15,10 @@ gateway_ready() { true; }
 
 gateway_started() { true; }
 
-# Where it listens, and where the services are, and their second instances that run. What the caller sets as GATEWAY_…, ITEM_ADDR_2 and the like goes through by itself.
+# Where it listens, and where the services are, and their second instances that run. What the caller sets goes first: ITEM_ADDR, ITEM_ADDR_2 and
+# the like; GATEWAY_… goes through by itself.
 gateway_env() {
-	local ports name service second
+	local ports name service addr port second
 	read -r -a ports <<<"$(ports_of "$1")"
 	cat <<-E
 	GATEWAY_BIND=$BIND
@@ -29,7 +30,8 @@ gateway_env() {
 	for service in "${SERVICES[@]}"; do
 		name=${service%_svc}
 		read -r -a ports <<<"$(ports_of "$service")"
-		printf '%s_ADDR=127.0.0.1:%s\n%s_ADMIN_PORT=%s\n' "${name^^}" "${ports[1]}" "${name^^}" "${ports[0]}"
+		addr=${name^^}_ADDR port=${name^^}_ADMIN_PORT
+		printf '%s=%s\n%s=%s\n' "$addr" "${!addr:-127.0.0.1:${ports[1]}}" "$port" "${!port:-${ports[0]}}"
 		second=${name^^}_ADDR_2
 		[ -z "${!second-}" ] && [ -e "$RUN/$service.2.pid" ] || continue
 		read -r -a ports <<<"$(ports_of "$service.2")"

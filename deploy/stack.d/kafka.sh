@@ -3,16 +3,22 @@
 
 kafka_jars() { echo "$MOA_CACHE/kafka-libs"; }
 
-# The configuration for log folder $2, written to file $1.
+# The configuration for log folder $2, written to file $1. KAFKA_MORE_LISTENERS: words NAME=WHERE_IT_LISTENS/WHAT_IT_TELLS_CLIENTS, each HOST:PORT.
 kafka_configure() {
-	local ports
+	local ports word name where listeners='' told='' protocols=''
 	read -r -a ports <<<"$(ports_of kafka)"
+	for word in ${KAFKA_MORE_LISTENERS-}; do
+		[[ $word =~ ^[A-Z]+=[^/]+:[0-9]+/[^/]+:[0-9]+$ ]] || fail "kafka: a listener is NAME=HOST:PORT/HOST:PORT, not '$word'"
+		name=${word%%=*} where=${word#*=}
+		listeners+=,$name://${where%/*} told+=,$name://${where#*/} protocols+=,$name:PLAINTEXT
+	done
 	{
 		cat "$DEPLOY/kafka/server.properties" &&
 			cat <<-E
 			controller.quorum.voters=1@127.0.0.1:${ports[1]}
-			listeners=PLAINTEXT://127.0.0.1:${ports[0]},CONTROLLER://127.0.0.1:${ports[1]}
-			advertised.listeners=PLAINTEXT://127.0.0.1:${ports[0]}
+			listeners=PLAINTEXT://127.0.0.1:${ports[0]},CONTROLLER://127.0.0.1:${ports[1]}$listeners
+			advertised.listeners=PLAINTEXT://127.0.0.1:${ports[0]}$told
+			listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT$protocols
 			log.dirs=$2
 			E
 	} >"$1"

@@ -12,6 +12,7 @@
 #include "gateway/model/server_text.h"
 #include "gateway/model/state.h"
 #include "gateway/session/worker.h"
+#include "gateway/table/tokens.h"
 #include "shared/base/buf.h"
 #include "shared/base/clock.h"
 
@@ -170,11 +171,22 @@ static void note(struct health *h, const struct probe_result *r)
 	h->writes++;
 }
 
+/* A server that cannot be asked may come back with anything. One that was only connected to has said nothing. */
+static void tell_tokens(struct gateway *g, const struct probe_result *r)
+{
+	static const bool all[FACT_DOMAINS] = { [FACT_ALARMS] = true, [FACT_VISITS] = true };
+	bool failed = outcome_of(r->result) == FAILED;
+
+	if (g->tokens != NULL && (failed || r->status > 0))
+		tokens_hear(g->tokens, failed ? all : r->named, clock_mono_us() / 1000);
+}
+
 void outcome_take(struct gateway *g, struct health *h, const struct probe_result *r)
 {
 	enum check_result before = h->last;
 	bool counted;
 
+	tell_tokens(g, r);
 	note(h, r);
 	counted = count(h);
 	if (h->server->backend->log_health_checks && (counted || h->last != before))

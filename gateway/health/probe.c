@@ -111,9 +111,11 @@ static bool status_is_good(int status)
 /* The response's head is there. False: that was all. */
 static bool head_judge(struct probe *p, const struct http_head *h)
 {
+	const struct http_field *degraded = http_field_find(h, SLICE_LIT("Degraded"), 0);
 	const struct expect *e;
 
 	p->result.status = h->status;
+	facts_degraded(degraded != NULL ? degraded->value : SLICE_NONE, p->result.named);
 	if (h->status == 404 && p->allow_404) {
 		finish(p, CHECK_L7OKC, SLICE_NONE, SLICE_NONE);
 		return false;

@@ -15,6 +15,7 @@
 #include "gateway/loop/loop.h"
 #include "gateway/loop/pool.h"
 #include "shared/base/buf.h"
+#include "shared/base/facts.h"
 
 struct expect;
 struct health_plan;
@@ -46,6 +47,7 @@ struct probe_order {
 struct probe_result {
 	enum check_result result;
 	int status;        /* of the response; 0: none came */
+	bool named[FACT_DOMAINS]; /* in its Degraded header */
 	int64_t duration_ms;
 	char info[HEALTH_INFO]; /* more about it, or ""; printable, as it was in the response, or by the configuration */
 };

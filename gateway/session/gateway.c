@@ -179,7 +179,7 @@ struct gateway *gateway_create(struct config *c)
 	g->started_wall_us = clock_wall_us();
 	g->malformed = malformed_create(c);
 	if (wants_tokens(c))
-		g->tokens = token_table_create(TOKENS_MOST);
+		g->tokens = token_table_create(TOKENS_MOST, g->started_us / 1000);
 	g->close_listeners.run = close_listeners;
 	timer_init(&g->hard_stop, hard_stop);
 	for (unsigned i = 0; i < g->worker_count; i++)

@@ -161,7 +161,7 @@ void own_see_response(struct stream *s)
 		return;
 	made = joined(s, &s->x.response, c->fact_header);
 	degraded = joined(s, &s->x.response, SLICE_LIT("Degraded"));
-	/* Also when it has neither: that says that the domains are well. */
+	/* Also when it has neither: that too was heard. */
 	tokens_of_response(s->x.worker->gateway->tokens, token, made, degraded, loop_now_ms(s->x.worker->loop));
 	if (made.len > 0)
 		kin_tell(s->x.worker->gateway, token, made);

@@ -8,19 +8,10 @@
 #include "gateway/table/tokens.h"
 #include "shared/base/hash.h"
 
-#define NOT_QUIET INT64_MIN
-
-/* What answers to a token said of a domain. */
-struct token_domain {
-	bool degraded;    /* one named it */
-	int64_t quiet_ms; /* when the first came since that did not; NOT_QUIET: none did */
-};
-
 /* Under the lock of its shard. */
 struct token {
 	struct shard_node node; /* first, so that one pointer is both */
 	char key[HASH_SHA256_HEX + 1];
-	struct token_domain domains[FACT_DOMAINS];
 	struct fact_list list;
 	unsigned room; /* facts that list.facts has memory for */
 };
@@ -29,18 +20,18 @@ struct token_table {
 	struct shards shards;
 	unsigned hands[SHARDS_MOST]; /* the bucket of each shard that is swept next; under its lock */
 	_Atomic uint64_t facts, expired, malformed, facts_dropped, users_dropped;
+	_Atomic int64_t heard_ms, named_ms[FACT_DOMAINS]; /* as in struct fact_news */
 };
 
 /* What is to be added to a token. */
-struct token_news {
+struct token_facts {
 	struct fact facts[FACTS_MOST];
 	struct fact_list list; /* of these */
-	struct token_domain domains[FACT_DOMAINS];
 };
 
 /* Removes the facts whose time is over; the shard is locked. */
 void token_age(struct token_table *t, struct token *token, int64_t now_ms);
-/* Adds facts, and the domains' state where the token has none. No lock is held. */
-void token_add(struct token_table *t, const char key[HASH_SHA256_HEX + 1], const struct token_news *news, int64_t now_ms);
+/* No lock is held. */
+void token_add(struct token_table *t, const char key[HASH_SHA256_HEX + 1], const struct token_facts *more, int64_t now_ms);
 
 #endif

@@ -1,27 +1,15 @@
 /* token_save.c - the token table as text, for the process that takes over.
  *
- * A line: "<SHA-256 of the token> <alarms> <visits> <age in ms> <fact> <age> <fact> …". What answers said of the two domains is "-" (not
- * named), "+" (named by the last) or since how many ms they came without. Oldest use first, so that the order survives.
+ * A line: "<SHA-256 of the token> <age in ms> <fact> <age> <fact> …". Oldest use first, so that the order survives. What was heard does not
+ * go along: the new process asks all servers itself, and keeps everything meanwhile.
  */
 #include <inttypes.h>
 #include <string.h>
 #include "gateway/table/token_entry.h"
 
-static void domain_write(const struct token_domain *d, int64_t now_ms, struct buf *out)
-{
-	if (!d->degraded)
-		buf_add_str(out, " -");
-	else if (d->quiet_ms == NOT_QUIET)
-		buf_add_str(out, " +");
-	else
-		buf_printf(out, " %" PRId64, now_ms - d->quiet_ms);
-}
-
 static void token_write(const struct token *token, int64_t now_ms, struct buf *out)
 {
 	buf_add_str(out, token->key);
-	for (int i = 0; i < FACT_DOMAINS; i++)
-		domain_write(&token->domains[i], now_ms, out);
 	for (unsigned i = 0; i < token->list.count; i++) {
 		char text[FACT_TEXT_MOST];
 		size_t len = fact_write(&token->list.facts[i], text);
@@ -69,7 +57,7 @@ size_t token_line(struct slice token, struct slice made, char *out, size_t size)
 		return 0;
 	hash_sha256_hex(token, key);
 	buf_init_fixed(&line, out, size);
-	buf_printf(&line, "%s - -", key);
+	buf_add_str(&line, key);
 	for (unsigned i = 0; i < list.count; i++)
 		buf_printf(&line, " 0 %.*s", (int)fact_write(&facts[i], text), text);
 	return buf_ok(&line) ? line.len : 0;
@@ -88,50 +76,30 @@ static bool key_read(struct slice text, char key[HASH_SHA256_HEX + 1])
 	return true;
 }
 
-static bool domain_read(struct slice text, int64_t now_ms, struct token_domain *out)
-{
-	uint64_t ago;
-
-	*out = (struct token_domain){ .quiet_ms = NOT_QUIET };
-	if (slice_eq(text, SLICE_LIT("-")))
-		return true;
-	out->degraded = true;
-	if (slice_eq(text, SLICE_LIT("+")))
-		return true;
-	if (!slice_to_u64(text, FACT_LIFE_DEGRADED_MS, &ago))
-		return false;
-	out->quiet_ms = now_ms - (int64_t)ago;
-	return true;
-}
-
-static bool line_read(struct slice line, int64_t now_ms, char key[HASH_SHA256_HEX + 1], struct token_news *news)
+static bool line_read(struct slice line, int64_t now_ms, char key[HASH_SHA256_HEX + 1], struct token_facts *out)
 {
 	if (!key_read(slice_cut(&line, ' '), key))
 		return false;
-	for (int i = 0; i < FACT_DOMAINS; i++) {
-		if (!domain_read(slice_cut(&line, ' '), now_ms, &news->domains[i]))
-			return false;
-	}
-	news->list = (struct fact_list){ .facts = news->facts };
+	out->list = (struct fact_list){ .facts = out->facts };
 	while (line.ptr != NULL) {
 		struct fact f;
 		uint64_t age;
 
-		if (!slice_to_u64(slice_cut(&line, ' '), FACT_LIFE_DEGRADED_MS, &age) || !fact_read(slice_cut(&line, ' '), &f))
+		if (!slice_to_u64(slice_cut(&line, ' '), FACT_LIFE_MOST_MS, &age) || !fact_read(slice_cut(&line, ' '), &f))
 			return false;
 		f.made_ms = now_ms - (int64_t)age;
-		facts_add(&news->list, &f);
+		facts_add(&out->list, &f);
 	}
-	return news->list.count > 0;
+	return out->list.count > 0;
 }
 
 void token_table_read(struct token_table *t, struct slice text, int64_t now_ms)
 {
 	char key[HASH_SHA256_HEX + 1];
-	struct token_news news;
+	struct token_facts more;
 
 	while (text.ptr != NULL) {
-		if (line_read(slice_cut(&text, '\n'), now_ms, key, &news))
-			token_add(t, key, &news, now_ms);
+		if (line_read(slice_cut(&text, '\n'), now_ms, key, &more))
+			token_add(t, key, &more, now_ms);
 	}
 }

@@ -24,7 +24,7 @@ static uint64_t counted(const _Atomic uint64_t *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-struct token_table *token_table_create(unsigned users_most)
+struct token_table *token_table_create(unsigned users_most, int64_t now_ms)
 {
 	struct token_table *t = calloc(1, sizeof(*t));
 
@@ -33,6 +33,9 @@ struct token_table *token_table_create(unsigned users_most)
 		abort();
 	}
 	shards_init(&t->shards, users_most);
+	t->heard_ms = now_ms;
+	for (int i = 0; i < FACT_DOMAINS; i++)
+		t->named_ms[i] = now_ms;
 	return t;
 }
 
@@ -69,19 +72,35 @@ struct token_counts token_table_counts(const struct token_table *t)
 
 /* --- ageing -------------------------------------------------------------------------------------- */
 
-static bool is_degraded(const struct token_domain *d, int64_t now_ms)
+static int64_t heard(const _Atomic int64_t *at)
 {
-	return d->degraded && (d->quiet_ms == NOT_QUIET || now_ms - d->quiet_ms < FACT_LIFE_MS);
+	return atomic_load_explicit(at, memory_order_relaxed);
+}
+
+/* Of two threads at once the earlier may win: a millisecond or two. */
+static void hear(_Atomic int64_t *at, int64_t now_ms)
+{
+	if (heard(at) < now_ms)
+		atomic_store_explicit(at, now_ms, memory_order_relaxed);
+}
+
+void tokens_hear(struct token_table *t, const bool named[FACT_DOMAINS], int64_t now_ms)
+{
+	for (int i = 0; i < FACT_DOMAINS; i++) {
+		if (named[i])
+			hear(&t->named_ms[i], now_ms);
+	}
+	hear(&t->heard_ms, now_ms);
 }
 
 void token_age(struct token_table *t, struct token *token, int64_t now_ms)
 {
-	bool degraded[FACT_DOMAINS];
+	struct fact_news news = { .heard_ms = heard(&t->heard_ms) };
 	unsigned gone;
 
 	for (int i = 0; i < FACT_DOMAINS; i++)
-		degraded[i] = is_degraded(&token->domains[i], now_ms);
-	gone = facts_expire(&token->list, degraded, now_ms);
+		news.named_ms[i] = heard(&t->named_ms[i]);
+	gone = facts_expire(&token->list, &news, now_ms);
 	count(&t->expired, gone);
 	atomic_fetch_sub_explicit(&t->facts, gone, memory_order_relaxed);
 }
@@ -213,21 +232,17 @@ static bool grow(struct token *token)
 _Static_assert((FACTS_MOST & (FACTS_MOST - 1)) == 0 && FACTS_MOST >= ROOM_FIRST, "room doubles up to it");
 
 /* The shard is locked. */
-static void merge(struct token_table *t, struct token *token, const struct token_news *news)
+static void merge(struct token_table *t, struct token *token, const struct token_facts *more)
 {
 	unsigned before = token->list.count;
 
-	for (unsigned i = 0; i < news->list.count; i++)
-		count(&t->facts_dropped, grow(token) ? facts_add(&token->list, &news->list.facts[i]) : 1);
+	for (unsigned i = 0; i < more->list.count; i++)
+		count(&t->facts_dropped, grow(token) ? facts_add(&token->list, &more->list.facts[i]) : 1);
 	count(&t->facts, token->list.count); /* first, so that readers never see less than nothing */
 	atomic_fetch_sub_explicit(&t->facts, before, memory_order_relaxed);
-	for (int i = 0; i < FACT_DOMAINS; i++) {
-		if (!token->domains[i].degraded)
-			token->domains[i] = news->domains[i];
-	}
 }
 
-void token_add(struct token_table *t, const char key[HASH_SHA256_HEX + 1], const struct token_news *news, int64_t now_ms)
+void token_add(struct token_table *t, const char key[HASH_SHA256_HEX + 1], const struct token_facts *more, int64_t now_ms)
 {
 	uint64_t hash = hash_of(key);
 	struct shard *shard = shards_of(&t->shards, hash);
@@ -236,25 +251,23 @@ void token_add(struct token_table *t, const char key[HASH_SHA256_HEX + 1], const
 	pthread_mutex_lock(&shard->lock);
 	token = find_or_add(t, shard, hash, key);
 	if (token != NULL) {
-		merge(t, token, news);
+		merge(t, token, more);
 		token_age(t, token, now_ms);
 		shard_touch(shard, &token->node);
 	} else {
-		count(&t->facts_dropped, news->list.count);
+		count(&t->facts_dropped, more->list.count);
 	}
 	pthread_mutex_unlock(&shard->lock);
 }
 
 /* --- requests and answers ------------------------------------------------------------------------ */
 
-static void news_read(struct token_table *t, struct slice header, int64_t made_ms, struct token_news *news)
+static void header_read(struct token_table *t, struct slice header, int64_t made_ms, struct token_facts *out)
 {
 	unsigned dropped = 0, malformed = 0;
 
-	news->list = (struct fact_list){ .facts = news->facts };
-	for (int i = 0; i < FACT_DOMAINS; i++)
-		news->domains[i] = (struct token_domain){ .quiet_ms = NOT_QUIET };
-	facts_read(&news->list, header, NULL, made_ms, &dropped, &malformed);
+	out->list = (struct fact_list){ .facts = out->facts };
+	facts_read(&out->list, header, NULL, made_ms, &dropped, &malformed);
 	count(&t->facts_dropped, dropped);
 	count(&t->malformed, malformed);
 }
@@ -262,12 +275,12 @@ static void news_read(struct token_table *t, struct slice header, int64_t made_m
 size_t tokens_for_request(struct token_table *t, struct slice token, struct slice sent, int64_t now_ms, char *out, size_t size)
 {
 	char key[HASH_SHA256_HEX + 1];
-	struct token_news all;
+	struct token_facts all;
 	struct shard *shard;
 	struct token *held;
 	uint64_t hash;
 
-	news_read(t, sent, INT64_MIN, &all); /* older than everything that is held */
+	header_read(t, sent, INT64_MIN, &all); /* older than everything that is held */
 	if (token.len > 0) {
 		hash_sha256_hex(token, key);
 		hash = hash_of(key);
@@ -286,48 +299,19 @@ size_t tokens_for_request(struct token_table *t, struct slice token, struct slic
 	return facts_write(&all.list, out, size);
 }
 
-/* Takes note of what an answer names. */
-static void domains_note(struct token *token, const bool named[FACT_DOMAINS], int64_t now_ms)
-{
-	for (int i = 0; i < FACT_DOMAINS; i++) {
-		struct token_domain *d = &token->domains[i];
-
-		if (named[i])
-			*d = (struct token_domain){ .degraded = true, .quiet_ms = NOT_QUIET };
-		else if (!is_degraded(d, now_ms))
-			d->degraded = false;
-		else if (d->quiet_ms == NOT_QUIET)
-			d->quiet_ms = now_ms;
-	}
-}
-
 void tokens_of_response(struct token_table *t, struct slice token, struct slice made, struct slice degraded, int64_t now_ms)
 {
 	char key[HASH_SHA256_HEX + 1];
 	bool named[FACT_DOMAINS];
-	struct token_news news;
-	struct shard *shard;
-	struct token *held;
-	uint64_t hash;
+	struct token_facts more;
 
 	if (token.len == 0)
 		return;
-	hash_sha256_hex(token, key);
-	hash = hash_of(key);
-	shard = shards_of(&t->shards, hash);
 	facts_degraded(degraded, named);
-	news_read(t, made, now_ms, &news);
-	pthread_mutex_lock(&shard->lock);
-	held = lookup(t, shard, hash, key);
-	if (held != NULL) {
-		token_age(t, held, now_ms); /* before: what is over does not come back */
-		domains_note(held, named, now_ms);
-	}
-	sweep(t, shard, SWEEP_BY_REQUEST, now_ms);
-	pthread_mutex_unlock(&shard->lock);
-	if (news.list.count == 0)
+	tokens_hear(t, named, now_ms);
+	header_read(t, made, now_ms, &more);
+	if (more.list.count == 0)
 		return;
-	for (int i = 0; i < FACT_DOMAINS; i++)
-		news.domains[i].degraded = named[i];
-	token_add(t, key, &news, now_ms);
+	hash_sha256_hex(token, key);
+	token_add(t, key, &more, now_ms);
 }

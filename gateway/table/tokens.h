@@ -1,9 +1,9 @@
 /* tokens.h - own keyword "consistency-token": the facts that answers to a USER-TOKEN have made, sent along with its next requests.
  *
  * One table for all threads; a request that carries or sets a token takes the lock of one of its shards for a moment. At most 64 facts a
- * token (20 of them visits), each kept for 30 s since its answer came, or as long as answers to that token name the fact's domain in
- * Degraded, at most one hour. An answer that does not name the domain may not have needed it, so that state ends only 30 s after the
- * first answer that came without, when none named it since. Keys are SHA-256 of the token, which is never kept.
+ * token (20 of them visits), each kept for 30 s since its answer came, and since anything last named the fact's domain as degraded, at most
+ * one hour. Names come with answers, to whomever, and with health checks; a check that fails names all. While nothing is heard, no time
+ * passes. A new table has heard nothing yet: 30 s. Keys are SHA-256 of the token, which is never kept.
  * A token without facts is not held. One that gets its first fact, or its 5th, 9th, 17th or 33rd at a time, is a malloc(): answers to
  * writes only. At most about 6 KB a token; a usual one takes half a kilobyte for half a minute.
  */
@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "shared/base/buf.h"
+#include "shared/base/facts.h"
 #include "shared/base/slice.h"
 
 struct token_table;
@@ -25,7 +26,7 @@ struct token_counts {
 };
 
 /* At most <users_most> tokens; beyond, the one least recently used goes (table/shards.h says of which). Out of memory aborts. */
-struct token_table *token_table_create(unsigned users_most);
+struct token_table *token_table_create(unsigned users_most, int64_t now_ms);
 void token_table_free(struct token_table **t);
 
 #define TOKENS_VALUE_MOST 4096 /* bytes that always suffice */
@@ -34,9 +35,11 @@ void token_table_free(struct token_table **t);
  * nothing), and writes the joined value into <out> of <size> bytes, the newest that fit; its length, 0: there is no fact. What the client
  * sent is checked like everything else, not kept, and the first to go when it is too much. Any thread. */
 size_t tokens_for_request(struct token_table *t, struct slice token, struct slice sent, int64_t now_ms, char *out, size_t size);
-/* An answer came: <made> is its Consistency-Token header (or SLICE_NONE), <degraded> its Degraded header (or SLICE_NONE): facts of the
- * domains that it names are kept on. To be called for every answer to a request with a token. Any thread. */
+/* An answer came: <made> is its Consistency-Token header (or SLICE_NONE), <degraded> its Degraded header (or SLICE_NONE). To be called for
+ * every answer to a request with a token. Any thread. */
 void tokens_of_response(struct token_table *t, struct slice token, struct slice made, struct slice degraded, int64_t now_ms);
+/* Something was heard that names what is degraded. Any thread. */
+void tokens_hear(struct token_table *t, const bool named[FACT_DOMAINS], int64_t now_ms);
 /* Sweeps what is over in a part of the table; to be called now and then (each second). Requests sweep a little themselves. Any thread. */
 void token_table_expire(struct token_table *t, int64_t now_ms);
 struct token_counts token_table_counts(const struct token_table *t);

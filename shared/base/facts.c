@@ -189,15 +189,21 @@ const struct fact *facts_alarm(const struct fact_list *list, uint32_t item)
 	return NULL;
 }
 
-unsigned facts_expire(struct fact_list *list, const bool degraded[FACT_DOMAINS], int64_t now_ms)
+static bool is_over(const struct fact *f, const struct fact_news *news, int64_t now_ms)
+{
+	int64_t named_ms = news->named_ms[f->domain], since_ms = f->made_ms > named_ms ? f->made_ms : named_ms;
+
+	return now_ms - f->made_ms >= FACT_LIFE_MOST_MS || news->heard_ms - since_ms >= FACT_LIFE_MS;
+}
+
+unsigned facts_expire(struct fact_list *list, const struct fact_news *news, int64_t now_ms)
 {
 	unsigned kept = 0, count = list->count;
 
 	for (unsigned i = 0; i < count; i++) {
 		const struct fact *f = &list->facts[i];
-		int64_t life_ms = degraded[f->domain] ? FACT_LIFE_DEGRADED_MS : FACT_LIFE_MS;
 
-		if (now_ms - f->made_ms >= life_ms)
+		if (is_over(f, news, now_ms))
 			continue;
 		if (kept != i)
 			list->facts[kept] = *f;

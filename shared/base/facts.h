@@ -14,8 +14,8 @@
 
 #define FACTS_MOST 64                  /* of a token */
 #define FACT_VISITS_MOST 20            /* of these */
-#define FACT_LIFE_MS 30000             /* since it was made */
-#define FACT_LIFE_DEGRADED_MS 3600000  /* the same while its domain is degraded */
+#define FACT_LIFE_MS 30000             /* since it was made, and since its domain was last named as degraded */
+#define FACT_LIFE_MOST_MS 3600000      /* since it was made, whatever is named */
 #define FACT_EVENT_MOST 64
 #define FACT_TEXT_MOST (1 + 10 + 1 + 20 + 1 + FACT_EVENT_MOST)
 #define FACTS_LOOKED_AT_MOST 256       /* elements of a header; further ones count as malformed */
@@ -56,8 +56,13 @@ void facts_read(struct fact_list *list, struct slice header, const struct fact_b
 		unsigned *malformed);
 /* What the list says about the alarm on that item; NULL: nothing. */
 const struct fact *facts_alarm(const struct fact_list *list, uint32_t item);
-/* Removes those whose time is over; <degraded>: by domain. How many. */
-unsigned facts_expire(struct fact_list *list, const bool degraded[FACT_DOMAINS], int64_t now_ms);
+/* What tells how long facts are needed. Milliseconds of one clock. */
+struct fact_news {
+	int64_t heard_ms;               /* when something was last heard that would have named what is degraded */
+	int64_t named_ms[FACT_DOMAINS]; /* when a domain was last named */
+};
+/* Removes those whose time is over. It passes only as far as something was heard: from silence nothing follows. How many. */
+unsigned facts_expire(struct fact_list *list, const struct fact_news *news, int64_t now_ms);
 /* As the value of a header; the newest that fit into <size>. Its length, without a NUL. */
 size_t facts_write(const struct fact_list *list, char *out, size_t size);
 

@@ -127,6 +127,22 @@ static void reply_problem(struct http_exchange *x, enum err e)
 	http_reply(x, err_status(e), &body);
 }
 
+static void name_degraded(const struct admin *a, struct http_exchange *x)
+{
+	struct degraded d = { 0 };
+	struct buf value;
+
+	if (a->spec.degraded == NULL)
+		return;
+	a->spec.degraded(a->spec.ctx, &d);
+	if (!degraded_any(&d))
+		return;
+	buf_init(&value, 0);
+	degraded_print(&d, &value);
+	http_reply_header(x, "Degraded", buf_slice(&value));
+	buf_free(&value);
+}
+
 static void reply_run(struct http_exchange *x, const struct admin_route *r, void *ctx)
 {
 	struct buf body;
@@ -150,6 +166,8 @@ static void on_request(void *ctx, struct http_exchange *x)
 	buf_init(&allowed, 0);
 	r = find(a, builtin, x, &allowed);
 	if (r != NULL) {
+		if (r->run == readyz)
+			name_degraded(a, x);
 		reply_run(x, r, a);
 	} else if ((r = find(a, a->spec.more, x, &allowed)) != NULL) {
 		reply_run(x, r, a->spec.ctx);

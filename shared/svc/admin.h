@@ -11,6 +11,7 @@
 #include "shared/base/buf.h"
 #include "shared/base/jsonw.h"
 #include "shared/base/slice.h"
+#include "shared/svc/degraded.h"
 
 struct admin;
 struct metrics;
@@ -30,6 +31,8 @@ struct admin_spec {
 	/* Writes the members of one JSON object (the object itself is open already) and says whether the service can answer its own API:
 	 * 200 or 503. NULL: always ready. */
 	bool (*ready)(void *ctx, struct jsonw *w);
+	/* What /readyz names in a Degraded header, whoever asks. NULL: nothing ever. */
+	void (*degraded)(void *ctx, struct degraded *out);
 	/* Asks for a snapshot now, without waiting for it. NULL: /audit is 404. */
 	void (*audit)(void *ctx);
 	/* Writes the members of GET /audit's object: what is known of such rounds. Set where audit is. */

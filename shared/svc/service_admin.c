@@ -84,6 +84,25 @@ static bool write_ready(void *ctx, struct jsonw *w)
 	return ready;
 }
 
+static void add_unless_fresh(struct degraded *d, const struct view *v)
+{
+	struct view_state st;
+
+	view_state_get(v, &st);
+	if (!st.fresh)
+		degraded_add(d, view_spec_of(v)->topic->domain, st.age_s);
+}
+
+/* Whatever an answer of this service might name now. */
+static void list_degraded(void *ctx, struct degraded *out)
+{
+	const struct service_admin *a = ctx;
+
+	add_unless_fresh(out, service_own(a->parts.service));
+	for (size_t i = 0; i < a->parts.view_count; i++)
+		add_unless_fresh(out, a->parts.views[i]);
+}
+
 static void ask_audit(void *ctx)
 {
 	struct service_admin *a = ctx;
@@ -393,7 +412,8 @@ struct service_admin *service_admin_start(const struct service_admin_parts *part
 {
 	struct service_admin *a = calloc(1, sizeof(*a));
 	const struct admin_spec spec = { .bind = parts->bind, .port = parts->port, .metrics = service_metrics(parts->service),
-					 .ready = write_ready, .audit = ask_audit, .audited = write_audit, .more = more, .ctx = a };
+					 .ready = write_ready, .degraded = list_degraded,
+					 .audit = ask_audit, .audited = write_audit, .more = more, .ctx = a };
 
 	if (a == NULL)
 		abort();

@@ -1,8 +1,9 @@
-"""A network that can be broken: one TCP proxy between each service and each of its stores, in a process of its own.
+"""A network that can be broken: TCP proxies between each service, its stores, Kafka and the gateway, in a process of its own.
 
-Run as a program: arguments NAME=PORT, the port that NAME leads to. It prints "NAME PORT" for each, the port where it listens,
-then obeys lines "NAME MODE [MS]" on standard input and answers each with "ok". Modes: open, cut (every connection is reset, new ones
-too), hold (nothing gets through, nothing is lost), slow (each piece waits MS).
+Run as a program: arguments NAME=PORT, a port that line NAME leads to; a line may lead to several. It prints "NAME PORT" for each, the port
+where it listens, then obeys lines "NAME MODE [MS]" on standard input and answers each with "ok HITS": the connections or pieces that
+the mode before met. Modes: open, cut (every connection is reset, new ones too), hold (nothing gets through, nothing is lost), slow
+(each piece waits MS).
 """
 
 import asyncio
@@ -17,12 +18,14 @@ class Link:
 
     def __init__(self, port):
         self.port, self.delay_s = port, 0.0
-        self.cut = False
+        self.cut, self.hits = False, 0
         self.flow = asyncio.Event()
         self.flow.set()
         self.writers = set()
 
     def set(self, mode, delay_ms=0):
+        """Returns what the mode before met."""
+        hits, self.hits = self.hits, 0
         self.cut = mode == "cut"
         self.delay_s = delay_ms / 1000 if mode == "slow" else 0.0
         if mode == "hold":
@@ -30,11 +33,14 @@ class Link:
         else:
             self.flow.set()
         if self.cut:
+            self.hits = len(self.writers)
             for writer in list(self.writers):
                 writer.transport.abort()
+        return hits
 
     async def accept(self, reader, writer):
         if self.cut:
+            self.hits += 1
             writer.transport.abort()
             return
         self.writers.add(writer)
@@ -51,6 +57,7 @@ class Link:
     async def pump(self, reader, writer):
         try:
             while data := await reader.read(PIECE):
+                self.hits += not self.flow.is_set() or self.delay_s > 0
                 await self.flow.wait()
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)
@@ -63,21 +70,24 @@ class Link:
 
 
 class Links:
-    """The parent's side: the process and its commands."""
+    """The parent's side: the process and its commands. <targets>: name of a line to the ports that it leads to; <ports>, to those that lead there."""
 
     def __init__(self, targets):
-        words = [f"{name}={port}" for name, port in targets.items()]
+        words = [f"{name}={port}" for name, ports in targets.items() for port in ports]
         self.process = subprocess.Popen([sys.executable, "-B", __file__, *words], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.ports = {}
-        for _ in targets:
+        self.ports = {name: [] for name in targets}
+        for _ in words:
             name, port = self.process.stdout.readline().split()
-            self.ports[name] = int(port)
+            self.ports[name].append(int(port))
 
     def set(self, name, mode, delay_ms=0):
+        """Returns how many connections or pieces the mode before met."""
         self.process.stdin.write(f"{name} {mode} {delay_ms}\n")
         self.process.stdin.flush()
-        if self.process.stdout.readline() != "ok\n":
+        said, _, hits = self.process.stdout.readline().partition(" ")
+        if said != "ok":
             raise RuntimeError("the network's process is gone")
+        return int(hits)
 
     def close(self):
         self.process.stdin.close()
@@ -88,14 +98,14 @@ async def serve(targets):
     links = {}
     for word in targets:
         name, _, port = word.partition("=")
-        links[name] = Link(int(port))
-        server = await asyncio.start_server(links[name].accept, "127.0.0.1", 0)
+        link = Link(int(port))
+        links.setdefault(name, []).append(link)
+        server = await asyncio.start_server(link.accept, "127.0.0.1", 0)
         print(name, server.sockets[0].getsockname()[1], flush=True)
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         name, mode, delay_ms = line.split()
-        links[name].set(mode, int(delay_ms))
-        print("ok", flush=True)
+        print("ok", sum(link.set(mode, int(delay_ms)) for link in links[name]), flush=True)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from client import Client
 from history import Outcome
-from scene import DOMAINS, SERVICES
+from scene import DOMAINS, GATEWAY_LINES, KAFKA_LINES, SERVICES, STORE_LINES
 from support.chaos import dump_keys, restore_keys
 from support.stack import ROOT
 
 SLOW_MS = (20, 60, 150, 400)
-STORES = tuple(f"{domain}_{kind}" for domain in DOMAINS for kind in ("db", "redis"))
+LINES = (*STORE_LINES, *KAFKA_LINES, *GATEWAY_LINES)
 REDISES = tuple(f"{domain}_redis" for domain in DOMAINS)
 RELOADED_S = 10
 QUIET = 8            # of the keys that can be replayed, those written longest ago: nobody else hides what comes of it
@@ -35,11 +35,11 @@ class Fault:
 
 # kind: (weight, parts, longest duration in seconds)
 KINDS = {
-    "kill": (5, (*SERVICES, *STORES, "kafka", "gateway"), 4),
-    "freeze": (5, (*SERVICES, *STORES, "kafka", "gateway"), 6),
-    "cut": (3, STORES, 4),
-    "hold": (3, STORES, 4),
-    "slow": (2, STORES, 4),
+    "kill": (5, (*SERVICES, *STORE_LINES, "kafka", "gateway"), 4),
+    "freeze": (5, (*SERVICES, *STORE_LINES, "kafka", "gateway"), 6),
+    "cut": (4, LINES, 6),
+    "hold": (4, LINES, 6),
+    "slow": (3, LINES, 6),
     "reload": (2, ("gateway",), 0),
     "empty": (1, REDISES, 0),
     "roll back": (2, REDISES, 1),

@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
@@ -10,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 from checker import Violations  # noqa: E402
 from history import History  # noqa: E402
 from link import Links  # noqa: E402
-from support.stack import DB_PORT, DOMAINS, REDIS_PORT, SAMPLE_TOKEN, SERVICES, Stack  # noqa: E402,F401
+from support.stack import ADMIN_PORT, DB_PORT, DOMAINS, KAFKA_PORTS, REDIS_PORT, SAMPLE_TOKEN, SERVICES, Stack  # noqa: E402,F401
 
 LATE_S = 0.15         # a thread that waited this long for a processor: the machine, not the shop, stood still (Redis has 0.2 s to answer)
 BEAT_S = 0.3
@@ -18,6 +19,9 @@ WATCHED = tuple(f"{domain}_{kind}" for domain in DOMAINS for kind in ("svc", "db
 FLAGGED = range(1, 31)      # items with alarms and visits: neither changed nor deleted
 PRICED = range(31, 41)      # items whose name and price change
 PASSING = range(2101, 2109)  # items that come and go
+STORE_LINES = tuple(f"{domain}_{kind}" for domain in DOMAINS for kind in ("db", "redis"))   # named as the part that a service reaches over it
+KAFKA_LINES = tuple(f"{service}>kafka" for service in SERVICES)
+GATEWAY_LINES = tuple(f"gateway>{service}" for service in SERVICES)     # requests and checks
 
 
 def item_value(item_id, number):
@@ -54,10 +58,10 @@ class Gate:
 
 
 class Stalls:
-    """When this machine let us or a part wait for a processor: what was late or refused then proves nothing."""
+    """When this machine let us, a part or the network wait for a processor: what was late or refused then proves nothing."""
 
-    def __init__(self, stack):
-        self.stack, self.waited = stack, {}
+    def __init__(self, stack, network):
+        self.stack, self.network, self.waited = stack, network, {}
         self.spans, self.ending = [], threading.Event()
         self.thread = threading.Thread(target=self._watch, daemon=True)
         self.thread.start()
@@ -76,8 +80,8 @@ class Stalls:
     def _a_part_waited(self):
         """A thread of a part was ready to run and did not, for longer than is harmless, since the last look."""
         late, seen = False, {}
-        for part in WATCHED:
-            for file in Path(f"/proc/{self.stack.pid(part)}/task").glob("*/schedstat"):
+        for pid in (self.network, *map(self.stack.pid, WATCHED)):
+            for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
                 try:
                     seen[file] = int(file.read_text().split()[1]) / 1e9
                 except (OSError, IndexError):
@@ -129,21 +133,37 @@ class Scene:
     def __init__(self, options):
         self.options = options
         self.stack = Stack(build=options.build)
-        self.links = Links({**{f"{domain}_db": DB_PORT[domain] + self.stack.offset for domain in DOMAINS},
-                            **{f"{domain}_redis": REDIS_PORT[domain] + self.stack.offset for domain in DOMAINS}})
-        for domain in DOMAINS:
-            prefix = f"{domain.upper()}_SVC_"
-            self.stack.environ[prefix + "MYSQL_URL"] = f"mysql://{domain}_svc:moa@127.0.0.1:{self.links.ports[domain + '_db']}/{domain}"
-            self.stack.environ[prefix + "REDIS_URL"] = f"redis://127.0.0.1:{self.links.ports[domain + '_redis']}/0"
+        self.links = self._links()
         self.stack.environ.setdefault("ACCESS_LOG", "off")
         self.ports = {service: self.stack.port(service) for service in (*SERVICES, "gateway")}
         self.history, self.violations = History(), Violations()
-        self.health, self.gate, self.stalls = Health(1.0 + options.grace), Gate(), Stalls(self.stack)
+        self.health, self.gate, self.stalls = Health(1.0 + options.grace), Gate(), Stalls(self.stack, self.links.process.pid)
         self.ending = threading.Event()
         self.told = set()              # kinds of registers whose writes are answered with a Consistency-Token
         self.users = {}                # user id to token, of those whose tokens stay
         self.faults = {}
+        self.hits = Counter()          # connections and pieces that broken lines met, by (mode, line)
         self.excused = 0
+
+    def _links(self):
+        """The network, and the settings with which every part uses it."""
+        offset = self.stack.offset
+        # A listener of Kafka for each service: its clients go where the listener that they asked tells them to go.
+        listeners = dict(zip(SERVICES, self.stack._spare_ports(KAFKA_PORTS[0], len(SERVICES))))
+        links = Links({**{f"{domain}_db": [DB_PORT[domain] + offset] for domain in DOMAINS},
+                       **{f"{domain}_redis": [REDIS_PORT[domain] + offset] for domain in DOMAINS},
+                       **{f"{service}>kafka": [listeners[service]] for service in SERVICES},
+                       **{f"gateway>{service}": [self.stack.port(service), ADMIN_PORT[service] + offset] for service in SERVICES}})
+        environ, more_listeners = self.stack.environ, []
+        for domain, service in zip(DOMAINS, SERVICES):
+            name, (kafka,), (requests, checks) = domain.upper(), links.ports[f"{service}>kafka"], links.ports[f"gateway>{service}"]
+            environ[f"{name}_SVC_MYSQL_URL"] = f"mysql://{domain}_svc:moa@127.0.0.1:{links.ports[domain + '_db'][0]}/{domain}"
+            environ[f"{name}_SVC_REDIS_URL"] = f"redis://127.0.0.1:{links.ports[domain + '_redis'][0]}/0"
+            environ[f"{name}_SVC_KAFKA_BROKERS"] = f"127.0.0.1:{kafka}"
+            environ[f"{name}_ADDR"], environ[f"{name}_ADMIN_PORT"] = f"127.0.0.1:{requests}", str(checks)
+            more_listeners.append(f"{name}=127.0.0.1:{listeners[service]}/127.0.0.1:{kafka}")
+        environ["KAFKA_MORE_LISTENERS"] = " ".join(more_listeners)
+        return links
 
     def close(self, keep_logs):
         self.ending.set()

@@ -193,22 +193,49 @@ static void what_does_not_fit_is_the_oldest(void **state)
 	assert_string_equal(written(0), "");
 }
 
+/* What goes when all was heard up to <now_ms>, and the domains were named last at these times. */
+static unsigned expire(int64_t alarms_ms, int64_t visits_ms, int64_t now_ms)
+{
+	const struct fact_news news = { .heard_ms = now_ms, .named_ms = { [FACT_ALARMS] = alarms_ms, [FACT_VISITS] = visits_ms } };
+
+	return facts_expire(&list, &news, now_ms);
+}
+
 static void facts_end(void **state)
 {
-	const bool well[FACT_DOMAINS] = { false, false }, alarms[FACT_DOMAINS] = { [FACT_ALARMS] = true }, both[FACT_DOMAINS] = { true, true };
-
 	(void)state;
 	add("a1=1.1, v1=1.e", 1000);
 	add("a2=1.1, v2=1.e", 2000);
-	assert_int_equal(facts_expire(&list, well, 1000 + FACT_LIFE_MS - 1), 0);
-	assert_int_equal(facts_expire(&list, both, 2000 + FACT_LIFE_MS), 0);
-	assert_int_equal(facts_expire(&list, alarms, 1000 + FACT_LIFE_MS), 1);
+	assert_int_equal(expire(0, 0, 1000 + FACT_LIFE_MS - 1), 0);
+	assert_int_equal(expire(5000, 5000, 2000 + FACT_LIFE_MS), 0);
+	assert_int_equal(expire(5000, 0, 1000 + FACT_LIFE_MS), 1);
 	assert_string_equal(written(100), "a1=1.1, a2=1.1, v2=1.e");
-	assert_int_equal(facts_expire(&list, well, 1000 + FACT_LIFE_MS), 1);
+	assert_int_equal(expire(0, 0, 1000 + FACT_LIFE_MS), 1);
 	assert_string_equal(written(100), "a2=1.1, v2=1.e");
-	assert_int_equal(facts_expire(&list, both, 2000 + FACT_LIFE_DEGRADED_MS - 1), 0);
-	assert_int_equal(facts_expire(&list, both, 2000 + FACT_LIFE_DEGRADED_MS), 2);
+	assert_int_equal(expire(5000, 5000, 5000 + FACT_LIFE_MS - 1), 0);
+	assert_int_equal(expire(5000, 0, 5000 + FACT_LIFE_MS), 2);
 	assert_int_equal(list.count, 0);
+}
+
+static void silence_ends_no_fact(void **state)
+{
+	struct fact_news silent = { .heard_ms = 1000 + FACT_LIFE_MS - 1 };
+
+	(void)state;
+	add("a1=1.1, v1=1.e", 1000);
+	assert_int_equal(facts_expire(&list, &silent, 1000 + FACT_LIFE_MOST_MS - 1), 0);
+	silent.heard_ms++;
+	assert_int_equal(facts_expire(&list, &silent, 1000 + FACT_LIFE_MOST_MS - 1), 2);
+}
+
+static void no_fact_lives_longer_than_the_most(void **state)
+{
+	const int64_t end_ms = 1000 + FACT_LIFE_MOST_MS;
+
+	(void)state;
+	add("a1=1.1, v1=1.e", 1000);
+	assert_int_equal(expire(end_ms, end_ms, end_ms - 1), 0);
+	assert_int_equal(expire(end_ms, end_ms, end_ms), 2);
 }
 
 static void domains_that_are_degraded(void **state)
@@ -268,6 +295,8 @@ int main(void)
 		cmocka_unit_test_setup(a_header_has_an_end, begin),
 		cmocka_unit_test_setup(what_does_not_fit_is_the_oldest, begin),
 		cmocka_unit_test_setup(facts_end, begin),
+		cmocka_unit_test_setup(silence_ends_no_fact, begin),
+		cmocka_unit_test_setup(no_fact_lives_longer_than_the_most, begin),
 		cmocka_unit_test_setup(beyond_the_bounds_is_no_fact, begin),
 		cmocka_unit_test_setup(what_is_said_about_an_alarm, begin),
 		cmocka_unit_test(domains_that_are_degraded),

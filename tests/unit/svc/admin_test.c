@@ -26,6 +26,16 @@ static bool ready(void *ctx, struct jsonw *w)
 	return atomic_load(&a->ready);
 }
 
+static void list_degraded(void *ctx, struct degraded *out)
+{
+	struct app *a = ctx;
+
+	if (!atomic_load(&a->ready)) {
+		degraded_add(out, "users", DEGRADED_NEVER_LOADED);
+		degraded_add(out, "alarms", 7);
+	}
+}
+
 static void audit(void *ctx)
 {
 	struct app *a = ctx;
@@ -77,6 +87,26 @@ static void expect(uint16_t port, const char *line, int status, const char *type
 	client_close(&c);
 }
 
+/* The header of /readyz; NULL: none. */
+static void expect_degraded(uint16_t port, const char *expected)
+{
+	struct client_answer ans;
+	const char *value;
+	char space[256];
+	struct client c;
+
+	client_open(&c, port);
+	client_printf(&c, "GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n");
+	client_read(&c, &ans);
+	value = client_header(&ans, "Degraded", space);
+	if (value == NULL || expected == NULL)
+		assert_ptr_equal(value, expected);
+	else
+		assert_string_equal(value, expected);
+	client_answer_free(&ans);
+	client_close(&c);
+}
+
 #define JSON "application/json"
 #define PROBLEM "application/problem+json"
 #define TEXT "text/plain; version=0.0.4; charset=utf-8"
@@ -86,7 +116,7 @@ static void all_calls(void **state)
 	struct app app = { 0 };
 	struct metrics *m = metrics_create();
 	struct admin_spec spec = {
-		.bind = "127.0.0.1", .metrics = m, .ready = ready, .audit = audit, .audited = audited, .more = more_routes,
+		.bind = "127.0.0.1", .metrics = m, .ready = ready, .degraded = list_degraded, .audit = audit, .audited = audited, .more = more_routes,
 		.ctx = &app,
 	};
 	struct admin *a = admin_start(&spec);
@@ -99,7 +129,9 @@ static void all_calls(void **state)
 	expect(port, "GET /healthz", 200, JSON, "{\"status\":\"ok\"}");
 	expect(port, "HEAD /healthz", 200, JSON, "");
 	expect(port, "GET /readyz", 503, JSON, "{\"mysql\":\"up\"}");
+	expect_degraded(port, "alarms;age=7, users");
 	atomic_store(&app.ready, true);
+	expect_degraded(port, NULL);
 	expect(port, "GET /readyz?x", 200, JSON, "{\"mysql\":\"up\"}");
 	expect(port, "GET /metrics", 200, TEXT, "# HELP x_total X.\n# TYPE x_total counter\nx_total 3\n");
 	expect(port, "POST /audit", 202, JSON, "{}");

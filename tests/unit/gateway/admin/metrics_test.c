@@ -120,7 +120,7 @@ static void counts_facts(void **state)
 	assert_true(page_holds(t, "# TYPE gateway_token_facts_dropped_total counter\ngateway_token_facts_dropped_total 0\n"));
 	for (unsigned i = 1; i <= FACTS_MOST + 2; i++)
 		len += (size_t)snprintf(made + len, sizeof(made) - len, "a%u=1.1,", i);
-	t->r.gateway.tokens = token_table_create(1);
+	t->r.gateway.tokens = token_table_create(1, 0);
 	tokens_of_response(t->r.gateway.tokens, SLICE_LIT("alice"), slice_of(made, len), SLICE_NONE, 0);
 	tokens_of_response(t->r.gateway.tokens, SLICE_LIT("bob"), SLICE_LIT("a1=1.1, x"), SLICE_NONE, 0);
 	get(t, "/metrics");

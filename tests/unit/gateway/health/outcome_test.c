@@ -10,6 +10,8 @@
 
 #include "gateway/health/check.h"
 #include "gateway/logs/sink.h"
+#include "gateway/table/tokens.h"
+#include "shared/base/clock.h"
 #include "tests/unit/gateway/support/farm.h"
 #include "tests/unit/gateway/support/words.h"
 
@@ -99,6 +101,38 @@ static void a_server_goes_through_its_states(void **state)
 				fail_msg("row %zu, check %zu: %u, %c", i, n, t->h.count, letters[atomic_load(&t->s->state)]);
 		}
 		teardown(state);
+	}
+}
+
+/* What is held for a client that asks nothing: it is kept while checks name its domain, or fail. */
+static void checks_tell_how_long_facts_are_needed(void **state)
+{
+	static const struct {
+		struct probe_result result;
+		bool kept;
+	} rows[] = {
+		{ { .result = CHECK_L7OK, .status = 200 }, false },
+		{ { .result = CHECK_L7OK, .status = 200, .named = { [FACT_ALARMS] = true } }, true },
+		{ { .result = CHECK_L7OK, .status = 200, .named = { [FACT_VISITS] = true } }, false },
+		{ { .result = CHECK_L7STS, .status = 503 }, true },
+		{ { .result = CHECK_L7TOUT }, true },
+		{ { .result = CHECK_L4CON }, true },
+		{ { .result = CHECK_L4OK }, true }, /* says nothing */
+	};
+	struct test *t = *state;
+	int64_t now_ms = clock_mono_us() / 1000, long_ago_ms = now_ms - 2 * FACT_LIFE_MS;
+	char facts[TOKENS_VALUE_MOST];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct token_table *tokens = token_table_create(10, long_ago_ms);
+
+		t->farm.gateway.tokens = tokens;
+		tokens_of_response(tokens, SLICE_LIT("alice"), SLICE_LIT("a1=1.1"), SLICE_NONE, long_ago_ms);
+		outcome_take(&t->farm.gateway, &t->h, &rows[i].result);
+		if ((tokens_for_request(tokens, SLICE_LIT("alice"), SLICE_NONE, now_ms, facts, sizeof(facts)) > 0) != rows[i].kept)
+			fail_msg("row %zu", i);
+		t->farm.gateway.tokens = NULL;
+		token_table_free(&tokens);
 	}
 }
 
@@ -234,6 +268,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_server_goes_through_its_states),
+		cmocka_unit_test_setup_teardown(checks_tell_how_long_facts_are_needed, setup, teardown),
 		cmocka_unit_test_setup_teardown(failures_are_counted_while_they_say_something, setup, teardown),
 		cmocka_unit_test_setup_teardown(in_maintenance_nothing_follows, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_start_goes_on, setup, teardown),

@@ -366,6 +366,18 @@ static void the_request_is_the_plans(void **state)
 	assert_true(probe_running(&t->probe));
 }
 
+static void what_the_answer_names_as_degraded_is_noted(void **state)
+{
+	static const char answer[] = "HTTP/1.1 503 Busy\r\nDegraded: alarms;age=7, users\r\n\r\n", other[] = "HTTP/1.1 200 OK\r\ndegraded: users\r\n\r\n";
+	struct test *t = *state;
+
+	line(t, "option httpchk");
+	check_against(t, answer, sizeof(answer) - 1, 0);
+	assert_true(t->probe.result.named[FACT_ALARMS] && t->probe.result.named[FACT_VISITS]);
+	check_against(t, other, sizeof(other) - 1, 1);
+	assert_true(!t->probe.result.named[FACT_ALARMS] && t->probe.result.named[FACT_VISITS]);
+}
+
 static void a_404_may_pass_conditionally(void **state)
 {
 	struct test *t = *state;
@@ -535,6 +547,7 @@ int main(void)
 		cmocka_unit_test(answers_are_judged),
 		cmocka_unit_test(nonsense_is_an_invalid_response),
 		cmocka_unit_test_setup_teardown(the_request_is_the_plans, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_the_answer_names_as_degraded_is_noted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_404_may_pass_conditionally, setup, teardown),
 		cmocka_unit_test(a_large_response_is_looked_at_as_far_as_it_fits),
 		cmocka_unit_test_setup_teardown(a_head_that_does_not_fit_is_refused, setup, teardown),

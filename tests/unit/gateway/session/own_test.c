@@ -22,7 +22,7 @@ static int begin(void **state)
 {
 	(void)state;
 	rules_setup(&t);
-	t.gateway.tokens = token_table_create(100);
+	t.gateway.tokens = token_table_create(100, 0);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "gateway/table/tokens.h"
 
 #define T0 INT64_C(1000000)
+#define CREATED (T0 - FACT_LIFE_MS) /* so that what a new table does not know yet is over */
 
 static struct token_table *table;
 static char text[TOKENS_VALUE_MOST + 1];
@@ -20,7 +21,7 @@ static char text[TOKENS_VALUE_MOST + 1];
 static int begin(void **state)
 {
 	(void)state;
-	table = token_table_create(1000);
+	table = token_table_create(1000, CREATED);
 	return 0;
 }
 
@@ -42,6 +43,12 @@ static const char *ask(const char *token, const char *sent, int64_t now_ms)
 static void answer(const char *token, const char *made, const char *degraded, int64_t now_ms)
 {
 	tokens_of_response(table, slice_str(token), slice_str(made), slice_str(degraded), now_ms);
+}
+
+/* A check passed that named nothing. */
+static void all_is_well(int64_t now_ms)
+{
+	tokens_hear(table, (const bool[FACT_DOMAINS]){ false }, now_ms);
 }
 
 static void facts_belong_to_their_token(void **state)
@@ -109,8 +116,11 @@ static void facts_are_over_in_time(void **state)
 	(void)state;
 	answer("alice", "a1=1.1", NULL, T0);
 	answer("alice", "a2=1.1", NULL, T0 + 1000);
+	all_is_well(T0 + FACT_LIFE_MS - 1);
 	assert_string_equal(ask("alice", NULL, T0 + FACT_LIFE_MS - 1), "a1=1.1, a2=1.1");
+	all_is_well(T0 + FACT_LIFE_MS);
 	assert_string_equal(ask("alice", NULL, T0 + FACT_LIFE_MS), "a2=1.1");
+	all_is_well(T0 + 1000 + FACT_LIFE_MS);
 	assert_string_equal(ask("alice", NULL, T0 + 1000 + FACT_LIFE_MS), "");
 	assert_int_equal(token_table_counts(table).expired, 2);
 	assert_int_equal(token_table_counts(table).facts, 0);
@@ -122,47 +132,66 @@ static void a_fact_is_as_old_as_its_first_answer(void **state)
 	(void)state;
 	answer("alice", "a1=1.1", NULL, T0);
 	answer("alice", "a1=1.1", NULL, T0 + 20000);
+	all_is_well(T0 + 29999);
 	assert_string_equal(ask("alice", NULL, T0 + 29999), "a1=1.1");
+	all_is_well(T0 + 30000);
 	assert_string_equal(ask("alice", NULL, T0 + 30000), "");
 }
 
+/* Whoever's answer names it. */
 static void degraded_keeps_a_domain(void **state)
 {
 	(void)state;
-	answer("alice", "a1=1.1, v1=1.e", "alarms;age=6", T0);
-	answer("bob", "a1=1.1, v1=1.e", "items;age=6", T0);
-	assert_string_equal(ask("alice", NULL, T0 + FACT_LIFE_MS), "a1=1.1, v1=1.e");
-	assert_string_equal(ask("bob", NULL, T0 + FACT_LIFE_MS), "v1=1.e"); /* visits: whatever it names */
-	answer("alice", NULL, "alarms;age=900", T0 + 900000);
-	assert_string_equal(ask("alice", NULL, T0 + FACT_LIFE_DEGRADED_MS - 1), "a1=1.1, v1=1.e");
-	assert_string_equal(ask("alice", NULL, T0 + FACT_LIFE_DEGRADED_MS), "");
+	answer("alice", "a1=1.1, v1=1.e", NULL, T0);
+	answer("bob", NULL, "alarms;age=6", T0 + 10000);
+	answer("bob", NULL, "items;age=6", T0 + 20000); /* visits: whatever it names */
+	all_is_well(T0 + 10000 + FACT_LIFE_MS - 1);
+	assert_string_equal(ask("alice", NULL, T0 + 10000 + FACT_LIFE_MS - 1), "a1=1.1, v1=1.e");
+	all_is_well(T0 + 10000 + FACT_LIFE_MS);
+	assert_string_equal(ask("alice", NULL, T0 + 10000 + FACT_LIFE_MS), "v1=1.e");
+	all_is_well(T0 + 20000 + FACT_LIFE_MS);
+	assert_string_equal(ask("alice", NULL, T0 + 20000 + FACT_LIFE_MS), "");
 }
 
-/* An answer that names it makes up for those before that did not. */
-static void degraded_ends_some_time_after_the_first_quiet_answer(void **state)
+static void what_is_named_all_the_time_ends_after_an_hour(void **state)
 {
+	int64_t end_ms = T0 + FACT_LIFE_MOST_MS;
+
 	(void)state;
-	answer("alice", "a1=1.1", "alarms", T0);
-	answer("alice", NULL, NULL, T0 + 100000);
-	answer("alice", NULL, "alarms", T0 + 120000);
-	assert_string_equal(ask("alice", NULL, T0 + 500000), "a1=1.1");
-	answer("alice", NULL, "users", T0 + 500000);
-	answer("alice", NULL, NULL, T0 + 520000);
-	assert_string_equal(ask("alice", NULL, T0 + 529999), "a1=1.1");
-	assert_string_equal(ask("alice", NULL, T0 + 530000), "");
+	answer("alice", "a1=1.1", NULL, T0);
+	for (int64_t ms = T0; ms < end_ms; ms += 10000) {
+		answer("bob", NULL, "alarms", ms);
+		assert_string_equal(ask("alice", NULL, ms), "a1=1.1");
+	}
+	assert_string_equal(ask("alice", NULL, end_ms), "");
 }
 
-static void another_fact_does_not_end_degraded(void **state)
+/* Nobody asks for anything, and there are no checks: whether all is well is not known. */
+static void silence_says_nothing(void **state)
 {
 	(void)state;
-	answer("alice", "a1=1.1", "alarms", T0);
-	answer("alice", "a2=1.1", "alarms", T0 + 40000);
-	assert_string_equal(ask("alice", NULL, T0 + 100000), "a1=1.1, a2=1.1");
+	answer("alice", "a1=1.1", NULL, T0);
+	assert_string_equal(ask("alice", NULL, T0 + FACT_LIFE_MOST_MS - 1), "a1=1.1");
+	assert_string_equal(ask("alice", NULL, T0 + FACT_LIFE_MOST_MS), "");
+}
+
+static void a_new_table_keeps_all_for_some_time(void **state)
+{
+	struct token_table *fresh = token_table_create(10, T0);
+	const bool none[FACT_DOMAINS] = { false };
+
+	(void)state;
+	token_table_read(fresh, SLICE_LIT("2bd806c97f0e00af1a1fc3328fa763a9269723c8db8fac4f93af71db186d6e90 600000 a1=1.1"), T0); /* of "alice" */
+	tokens_hear(fresh, none, T0 + FACT_LIFE_MS - 1);
+	assert_int_equal(tokens_for_request(fresh, SLICE_LIT("alice"), SLICE_NONE, T0 + FACT_LIFE_MS - 1, text, TOKENS_VALUE_MOST), 6);
+	tokens_hear(fresh, none, T0 + FACT_LIFE_MS);
+	assert_int_equal(tokens_for_request(fresh, SLICE_LIT("alice"), SLICE_NONE, T0 + FACT_LIFE_MS, text, TOKENS_VALUE_MOST), 0);
+	token_table_free(&fresh);
 }
 
 static void the_table_has_a_bound(void **state)
 {
-	struct token_table *small = token_table_create(3);
+	struct token_table *small = token_table_create(3, CREATED);
 	char token[16], facts[64];
 
 	(void)state;
@@ -190,8 +219,10 @@ static void the_swept_are_gone(void **state)
 		answer(token, "a1=1.1, a2=1.1, a3=1.1, a4=1.1, a5=1.1", NULL, T0);
 	}
 	assert_int_equal(token_table_counts(table).users, 500);
+	all_is_well(T0 + FACT_LIFE_MS - 1);
 	token_table_expire(table, T0 + FACT_LIFE_MS - 1);
 	assert_int_equal(token_table_counts(table).users, 500);
+	all_is_well(T0 + FACT_LIFE_MS);
 	for (int i = 0; i < 100; i++)
 		token_table_expire(table, T0 + FACT_LIFE_MS);
 	assert_int_equal(token_table_counts(table).users, 0);
@@ -208,6 +239,7 @@ static void requests_sweep_too(void **state)
 		snprintf(token, sizeof(token), "t%d", i);
 		answer(token, "a1=1.1", NULL, T0);
 	}
+	all_is_well(T0 + FACT_LIFE_MS);
 	for (int i = 0; i < 5000; i++)
 		(void)ask("another", NULL, T0 + FACT_LIFE_MS);
 	assert_int_equal(token_table_counts(table).users, 0);
@@ -238,8 +270,8 @@ static void the_text_brings_all_back(void **state)
 	struct buf saved;
 
 	(void)state;
-	answer("alice", "a1=1.1", "alarms", T0);
-	answer("alice", "v1=1.e", NULL, T0 + 5000); /* from now on without "alarms" */
+	answer("alice", "a1=1.1", NULL, T0);
+	answer("alice", "v1=1.e", NULL, T0 + 5000);
 	answer("bob", "a2=0.2", NULL, T0 + 6000);
 	buf_init(&saved, 0);
 	token_table_write(table, T0 + 10000, &saved);
@@ -248,29 +280,17 @@ static void the_text_brings_all_back(void **state)
 
 	(void)end(state);
 	(void)begin(state);
-	token_table_read(table, buf_slice(&saved), 500000); /* another clock */
+	token_table_read(table, buf_slice(&saved), 5000000); /* another clock */
 	assert_int_equal(token_table_counts(table).users, 2);
-	assert_string_equal(ask("alice", NULL, 500000), "a1=1.1, v1=1.e");
-	assert_string_equal(ask("bob", NULL, 500000), "a2=0.2");
-	assert_string_equal(ask("bob", NULL, 500000 + 25999), "a2=0.2"); /* 4 s old already */
-	assert_string_equal(ask("bob", NULL, 500000 + 26000), "");
-	assert_string_equal(ask("alice", NULL, 500000 + 24999), "a1=1.1, v1=1.e");
-	assert_string_equal(ask("alice", NULL, 500000 + 25000), ""); /* degraded no more, and 35 s old */
-	buf_free(&saved);
-}
-
-static void what_was_degraded_is_so_afterwards(void **state)
-{
-	struct buf saved;
-
-	(void)state;
-	answer("alice", "a1=1.1", "alarms", T0);
-	buf_init(&saved, 0);
-	token_table_write(table, T0 + 60000, &saved);
-	(void)end(state);
-	(void)begin(state);
-	token_table_read(table, buf_slice(&saved), T0);
-	assert_string_equal(ask("alice", NULL, T0 + 1000000), "a1=1.1");
+	assert_string_equal(ask("alice", NULL, 5000000), "a1=1.1, v1=1.e");
+	assert_string_equal(ask("bob", NULL, 5000000), "a2=0.2");
+	all_is_well(5000000 + 24999);
+	assert_string_equal(ask("alice", NULL, 5000000 + 24999), "v1=1.e"); /* 5 s old already */
+	all_is_well(5000000 + 25999);
+	assert_string_equal(ask("alice", NULL, 5000000 + 25999), "");
+	assert_string_equal(ask("bob", NULL, 5000000 + 25999), "a2=0.2"); /* 4 s old already */
+	all_is_well(5000000 + 26000);
+	assert_string_equal(ask("bob", NULL, 5000000 + 26000), "");
 	buf_free(&saved);
 }
 
@@ -281,6 +301,7 @@ static void what_is_over_is_not_written(void **state)
 	(void)state;
 	answer("alice", "a1=1.1", NULL, T0);
 	buf_init(&saved, 0);
+	all_is_well(T0 + FACT_LIFE_MS);
 	token_table_write(table, T0 + FACT_LIFE_MS, &saved);
 	assert_int_equal(saved.len, 0);
 	assert_false(token_table_write_part(table, 1000, T0, &saved));
@@ -291,9 +312,9 @@ static void bad_lines_are_skipped(void **state)
 {
 #define KEY "2bd806c97f0e00af1a1fc3328fa763a9269723c8db8fac4f93af71db186d6e90" /* of "alice" */
 	static const char *const bad[] = {
-		"", " ", KEY, KEY " - -", KEY " - - 0", KEY " - - 0 a1=1.1 0", KEY " - - x a1=1.1", KEY " - - -1 a1=1.1", KEY " - - 0 a1=1.0",
-		KEY " * - 0 a1=1.1", KEY " - 0 a1=1.1", KEY " - - 3600001 a1=1.1", KEY " 3600001 - 0 a1=1.1", KEY "0 - - 0 a1=1.1",
-		"2BD806c97f0e00af1a1fc3328fa763a9269723c8db8fac4f93af71db186d6e90 - - 0 a1=1.1", "2bd8 - - 0 a1=1.1", KEY "  - - 0 a1=1.1",
+		"", " ", KEY, KEY " ", KEY " 0", KEY " 0 a1=1.1 0", KEY " x a1=1.1", KEY " -1 a1=1.1", KEY " 0 a1=1.0",
+		KEY " - - 0 a1=1.1", KEY " 3600001 a1=1.1", KEY "0 0 a1=1.1",
+		"2BD806c97f0e00af1a1fc3328fa763a9269723c8db8fac4f93af71db186d6e90 0 a1=1.1", "2bd8 0 a1=1.1", KEY "  0 a1=1.1",
 	};
 
 	(void)state;
@@ -303,10 +324,10 @@ static void bad_lines_are_skipped(void **state)
 			fail_msg("'%s' was taken", bad[i]);
 	}
 	token_table_read(table, SLICE_NONE, T0);
-	token_table_read(table, SLICE_LIT("nonsense\n" KEY " + 17 5 a1=1.1 4 v1=1.e\n\n"), T0);
+	token_table_read(table, SLICE_LIT("nonsense\n" KEY " 5 a1=1.1 4 v1=1.e\n\n"), T0);
 	assert_string_equal(ask("alice", NULL, T0), "a1=1.1, v1=1.e");
-	/* What is held already is merged with it, and its domains' state is the newer one. */
-	token_table_read(table, SLICE_LIT(KEY " - - 0 a1=0.2"), T0);
+	/* What is held already is merged with it. */
+	token_table_read(table, SLICE_LIT(KEY " 0 a1=0.2"), T0);
 	assert_string_equal(ask("alice", NULL, T0), "v1=1.e, a1=0.2");
 #undef KEY
 }
@@ -366,14 +387,14 @@ int main(void)
 		TEST(facts_are_over_in_time),
 		TEST(a_fact_is_as_old_as_its_first_answer),
 		TEST(degraded_keeps_a_domain),
-		TEST(degraded_ends_some_time_after_the_first_quiet_answer),
-		TEST(another_fact_does_not_end_degraded),
+		TEST(what_is_named_all_the_time_ends_after_an_hour),
+		TEST(silence_says_nothing),
+		TEST(a_new_table_keeps_all_for_some_time),
 		TEST(the_table_has_a_bound),
 		TEST(the_swept_are_gone),
 		TEST(requests_sweep_too),
 		TEST(the_longest_value_fits),
 		TEST(the_text_brings_all_back),
-		TEST(what_was_degraded_is_so_afterwards),
 		TEST(what_is_over_is_not_written),
 		TEST(bad_lines_are_skipped),
 		TEST(threads_lose_nothing),
