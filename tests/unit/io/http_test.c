@@ -340,6 +340,38 @@ static void announced_too_much_is_answered_at_once(void **state)
 	stop(a);
 }
 
+/* An open connection ends with its next answer; a new one gets one answer too. */
+static void leaving_ends_connections_with_their_answers(void **state)
+{
+	static const char *const paths[] = { "loop", "deferred" };
+	struct app *a = start_with(NULL);
+	struct client_answer ans;
+	struct client c[2];
+	char space[256];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		client_open(&c[i], a->port);
+		client_printf(&c[i], "GET /%s HTTP/1.1\r\nHost: h\r\n\r\n", paths[i]);
+		client_read(&c[i], &ans);
+		assert_null(client_header(&ans, "Connection", space));
+		client_answer_free(&ans);
+	}
+	http_leave(a->server);
+	for (int i = 0; i < 4; i++) {
+		if (i >= 2)
+			client_open(&c[i % 2], a->port);
+		client_printf(&c[i % 2], "GET /%s HTTP/1.1\r\nHost: h\r\n\r\n", paths[i % 2]);
+		client_read(&c[i % 2], &ans);
+		assert_int_equal(ans.status, 200);
+		assert_string_equal(client_header(&ans, "Connection", space), "close");
+		assert_true(client_closed(&c[i % 2]));
+		client_answer_free(&ans);
+		client_close(&c[i % 2]);
+	}
+	stop(a);
+}
+
 static void answer_without_memory(void **state)
 {
 	atomic_bool closing = true;
@@ -397,6 +429,7 @@ int main(void)
 		cmocka_unit_test(body_limit),
 		cmocka_unit_test(large_body_is_read_away),
 		cmocka_unit_test(announced_too_much_is_answered_at_once),
+		cmocka_unit_test(leaving_ends_connections_with_their_answers),
 		cmocka_unit_test(answer_without_memory),
 		cmocka_unit_test(expect_continue),
 	};
