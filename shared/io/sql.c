@@ -239,6 +239,18 @@ static enum err statement_rows(MYSQL_STMT *handle, struct arena *arena, struct s
 	return e;
 }
 
+/* After a lock that was not got: with innodb_rollback_on_timeout MariaDB has ended the whole transaction, and what followed
+ * would be carried out without one. Its answer to the next statement tells. */
+static enum err still_in_transaction(struct sql_conn *c)
+{
+	enum err e = sql_conn_command(c, "DO 0", true);
+
+	if (e != ERR_OK)
+		return e;
+	c->doomed = (c->library->mysql->server_status & SERVER_STATUS_IN_TRANS) == 0;
+	return c->doomed ? ERR_CONFLICT : ERR_BUSY;
+}
+
 enum err sql_run(struct sql_conn *c, const char *text, const struct sql_arg *args, size_t arg_count,
 		 struct arena *arena, struct sql_rows *rows)
 {
@@ -256,6 +268,8 @@ enum err sql_run(struct sql_conn *c, const char *text, const struct sql_arg *arg
 		return e;
 	e = statement_run(c, text, args, arg_count, &s);
 	sql_session_unguard(c, text);
+	if (e == ERR_BUSY && c->in_transaction)
+		e = still_in_transaction(c);
 	if (e != ERR_OK)
 		return e;
 	if (mysql_stmt_field_count(s->handle) == 0) {

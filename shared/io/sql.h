@@ -80,6 +80,7 @@ struct slice sql_cell(const struct sql_rows *r, size_t row, size_t column);
  *   ERR_TIMEOUT         the deadline had passed before it was sent; the connection is all right
  *   ERR_CONFLICT        deadlock or lock wait timeout: roll back and try again (inside a transaction all that follows,
  *                       sql_commit() included, gives ERR_CONFLICT until then)
+ *   ERR_BUSY            somebody else holds locked what the statement asked for with SQL_LOCK_OR_FAIL; the transaction goes on
  *   ERR_DUPLICATE       unique key; the transaction goes on
  *   ERR_NO_MEMORY       the result does not fit into the arena
  *   ERR_INTERNAL        any other SQL error (logged with its number and text, never with arguments)
@@ -87,6 +88,9 @@ struct slice sql_cell(const struct sql_rows *r, size_t row, size_t column);
  * At most 64 different texts per connection and 32 columns (asserted). */
 enum err MUST_CHECK sql_run(struct sql_conn *c, const char *text, const struct sql_arg *args, size_t arg_count,
 			    struct arena *arena, struct sql_rows *rows);
+/* Ends a SELECT: the rows that it finds, or the place where they would be, are locked against changes, and where that would have
+ * to wait it fails instead. The two servers spell it differently, and each reads its own comment only. */
+#define SQL_LOCK_OR_FAIL "/*!80001 FOR SHARE NOWAIT *//*M!100300 LOCK IN SHARE MODE NOWAIT */"
 /* The same for a text made at run time, without arguments (not prepared): only numbers that we made are ever put into it,
  * or strings that went through sql_quote(). */
 enum err MUST_CHECK sql_run_text(struct sql_conn *c, struct slice text, struct arena *arena, struct sql_rows *rows);

@@ -34,6 +34,7 @@ enum sql_number {
 	SERVER_STATEMENT_TIMEOUT = 1969,
 	CLIENT_SERVER_GONE = 2006,
 	SERVER_EXECUTION_TIMEOUT = 3024,
+	SERVER_LOCK_NOWAIT = 3572,
 	SERVER_IDLE_TIMEOUT = 4031
 };
 
@@ -148,6 +149,8 @@ static enum err meaning(unsigned number)
 	case SERVER_LOCK_WAIT_TIMEOUT:
 	case SERVER_DEADLOCK:
 		return ERR_CONFLICT;
+	case SERVER_LOCK_NOWAIT:
+		return ERR_BUSY;
 	case SERVER_DUPLICATE_ENTRY:
 	case SERVER_DUPLICATE_ENTRY_NAMED:
 		return ERR_DUPLICATE;
@@ -193,6 +196,9 @@ enum err sql_session_failure(struct sql_conn *c, unsigned number, const char *me
 
 	if (is_client_error(number))
 		return lost(c, number, harmless);
+	/* To MariaDB NOWAIT is a wait of no length. */
+	if (number == SERVER_LOCK_WAIT_TIMEOUT && text != NULL && strstr(text, "NOWAIT") != NULL)
+		number = SERVER_LOCK_NOWAIT;
 	e = meaning(number);
 	if (ends_session(number))
 		break_session(c);

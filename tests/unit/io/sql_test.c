@@ -464,6 +464,69 @@ static void test_conflict_dooms_the_transaction(void **state)
 	assert_null(other);
 }
 
+static enum err lock_or_fail(struct fixture *f, uint64_t id, size_t *found)
+{
+	struct sql_arg arg = SQL_ARG_U64(id);
+	struct sql_rows rows;
+	enum err e = sql_run(f->c, "SELECT n FROM sql_test WHERE id = ? " SQL_LOCK_OR_FAIL, &arg, 1, f->arena, &rows);
+
+	*found = rows.count;
+	return e;
+}
+
+/* A lock that somebody has is told at once, and what the transaction did before is still there: also its locks. */
+static void test_lock_or_fail(void **state)
+{
+	struct fixture *f = *state;
+	struct sql_conn *other;
+	int64_t start_us;
+	size_t found;
+
+	fresh_table(f, "id INT PRIMARY KEY, n INT");
+	run(f, "INSERT INTO sql_test VALUES (1, 0), (2, 0), (3, 0)");
+	other = open_own(f->db);
+	assert_int_equal(sql_begin(other), ERR_OK);
+	assert_int_equal(sql_run_text(other, SLICE_LIT("DELETE FROM sql_test WHERE id = 2"), f->arena, NULL), ERR_OK);
+	assert_int_equal(sql_run_text(other, SLICE_LIT("INSERT INTO sql_test VALUES (4, 0)"), f->arena, NULL), ERR_OK);
+	start_us = clock_mono_us();
+	assert_int_equal(sql_begin(f->c), ERR_OK);
+	run(f, "UPDATE sql_test SET n = 5 WHERE id = 1");
+	assert_int_equal(lock_or_fail(f, 2, &found), ERR_BUSY); /* perhaps deleted */
+	assert_int_equal(lock_or_fail(f, 4, &found), ERR_BUSY); /* perhaps inserted */
+	assert_in_range(clock_mono_us() - start_us, 0, 900 * MS); /* another wait for a lock takes a second */
+	assert_int_equal(lock_or_fail(f, 3, &found), ERR_OK);
+	assert_int_equal(found, 1);
+	assert_int_equal(lock_or_fail(f, 7, &found), ERR_OK);
+	assert_int_equal(found, 0);
+	assert_int_equal(sql_run_text(other, SLICE_LIT("INSERT INTO sql_test VALUES (7, 0)"), f->arena, NULL), ERR_CONFLICT);
+	sql_close(&other);
+	assert_int_equal(sql_commit(f->c), ERR_OK);
+	assert_int_equal(run(f, "SELECT * FROM sql_test WHERE n = 5").count, 1);
+	assert_int_equal(run(f, "SELECT * FROM sql_test").count, 3);
+}
+
+/* What a server with innodb_rollback_on_timeout does: the statement that failed took the transaction with it. */
+static void test_lock_or_fail_without_a_transaction(void **state)
+{
+	struct fixture *f = *state;
+	struct sql_conn *other;
+	size_t found;
+
+	fresh_table(f, "id INT PRIMARY KEY, n INT");
+	run(f, "INSERT INTO sql_test VALUES (1, 0)");
+	other = open_own(f->db);
+	assert_int_equal(sql_begin(other), ERR_OK);
+	assert_int_equal(sql_run_text(other, SLICE_LIT("UPDATE sql_test SET n = 1"), f->arena, NULL), ERR_OK);
+	assert_int_equal(lock_or_fail(f, 1, &found), ERR_BUSY);
+	assert_int_equal(sql_begin(f->c), ERR_OK);
+	run(f, "ROLLBACK");
+	assert_int_equal(lock_or_fail(f, 1, &found), ERR_CONFLICT);
+	assert_int_equal(sql_run_text(f->c, SLICE_LIT("INSERT INTO sql_test VALUES (2, 0)"), f->arena, NULL), ERR_CONFLICT);
+	assert_int_equal(sql_commit(f->c), ERR_CONFLICT);
+	sql_close(&other);
+	assert_int_equal(run(f, "SELECT * FROM sql_test").count, 1);
+}
+
 /* ---- sql_transaction() ---- */
 
 struct meeting {
@@ -660,6 +723,8 @@ int main(void)
 		TEST(test_session),
 		TEST(test_transaction_by_hand),
 		TEST(test_conflict_dooms_the_transaction),
+		TEST(test_lock_or_fail),
+		TEST(test_lock_or_fail_without_a_transaction),
 		TEST(test_deadlock_is_tried_again),
 		TEST(test_transaction_bodies),
 		cmocka_unit_test(test_on_connect),
