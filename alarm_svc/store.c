@@ -14,7 +14,7 @@ const struct owned_table alarm_outbox = {
 	.name = "alarm",
 	.chunk_sql = "SELECT id, CONCAT(user_id, ':', item_id), " ALARM_JSON
 		     " FROM alarm WHERE id > ? ORDER BY id LIMIT ? LOCK IN SHARE MODE",
-	.row_sql = "SELECT " ALARM_JSON " FROM alarm WHERE user_id = ? AND item_id = ? LOCK IN SHARE MODE",
+	.row_sql = "SELECT " ALARM_JSON " FROM alarm WHERE user_id = ? AND item_id = ? " SQL_LOCK_OR_FAIL,
 	.key_parts = 2,
 	.own = &view_alarms,
 };

@@ -10,7 +10,7 @@ const struct owned_table item_outbox = {
 	.topic = &topic_items,
 	.name = "item",
 	.chunk_sql = "SELECT id, id, " ITEM_JSON " FROM item WHERE id > ? ORDER BY id LIMIT ? LOCK IN SHARE MODE",
-	.row_sql = "SELECT " ITEM_JSON " FROM item WHERE id = ? LOCK IN SHARE MODE",
+	.row_sql = "SELECT " ITEM_JSON " FROM item WHERE id = ? " SQL_LOCK_OR_FAIL,
 	.key_parts = 1,
 	.own = &view_items,
 };

@@ -15,7 +15,7 @@ const struct owned_table user_outbox = {
 	.topic = &topic_users,
 	.name = "user",
 	.chunk_sql = "SELECT id, id, " USER_JSON " FROM user WHERE id > ? ORDER BY id LIMIT ? LOCK IN SHARE MODE",
-	.row_sql = "SELECT " USER_JSON " FROM user WHERE id = ? LOCK IN SHARE MODE",
+	.row_sql = "SELECT " USER_JSON " FROM user WHERE id = ? " SQL_LOCK_OR_FAIL,
 	.key_parts = 1,
 	.publish = user_publish,
 	.own = &view_users_own,

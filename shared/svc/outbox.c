@@ -13,6 +13,7 @@
 #define BODY_ARENA_BYTES 16384
 #define BODY_ARENA_LIMIT (64 << 20)
 #define DEPTH_MS 3000
+#define REWRITE_STATEMENT_MS 2000
 
 static struct slice id_list(struct arena *a, const uint64_t *ids, size_t count)
 {
@@ -121,6 +122,7 @@ struct rewrite {
 	const struct owned_table *t;
 	const struct outbox_row *rows;
 	size_t count;
+	bool locked[OUTBOX_REWRITE_MAX]; /* out, as of the run that was committed */
 };
 
 static bool is_control(struct slice key)
@@ -128,10 +130,7 @@ static bool is_control(struct slice key)
 	return key.len > 0 && key.ptr[0] == '~';
 }
 
-/* Rewriting has a connection of its own: a key that somebody holds locked ends in a missed deadline, and a broken
- * connection of the pool would look as if the database were away. */
-
-/* The state of one key, read under its row lock, goes into the outbox as a new row. */
+/* The state of one key, read under its row lock, goes into the outbox as a new row. ERR_BUSY: somebody else has the lock. */
 static enum err rewrite_key(struct sql_conn *c, const struct owned_table *t, struct arena *a, struct slice key)
 {
 	static const char insert[] = "INSERT INTO outbox (aggregatetype, aggregateid, type, payload, created)"
@@ -148,7 +147,7 @@ static enum err rewrite_key(struct sql_conn *c, const struct owned_table *t, str
 	e = sql_run(c, t->row_sql, args, t->key_parts, a, &r);
 	if (e != ERR_OK)
 		return e;
-	there = r.count > 0;
+	there = r.count > 0; /* else the gap is locked: nobody inserts the key before we have committed */
 	const struct sql_arg row[] = { SQL_ARG_TEXT(slice_str(t->name)), SQL_ARG_TEXT(key),
 				       SQL_ARG_TEXT(there ? SLICE_LIT("rewritten") : SLICE_LIT("deleted")),
 				       there ? SQL_ARG_TEXT(sql_cell(&r, 0, 0)) : SQL_ARG_NULL };
@@ -156,56 +155,60 @@ static enum err rewrite_key(struct sql_conn *c, const struct owned_table *t, str
 	return sql_run(c, insert, row, 4, a, NULL);
 }
 
-static bool seen_before(const struct rewrite *w, size_t i)
+/* The first of the rows that has the key of row <i>. */
+static size_t first_of_key(const struct rewrite *w, size_t i)
 {
-	for (size_t k = 0; k < i; k++) {
-		if (slice_eq(w->rows[k].key, w->rows[i].key))
-			return true;
-	}
-	return false;
+	size_t k = 0;
+
+	while (!slice_eq(w->rows[k].key, w->rows[i].key))
+		k++;
+	return k;
 }
 
 static enum err rewrite_body(struct sql_conn *c, void *ctx)
 {
-	const struct rewrite *w = ctx;
+	struct rewrite *w = ctx;
 	struct arena *a = arena_create(BODY_ARENA_BYTES, BODY_ARENA_LIMIT);
 	uint64_t ids[OUTBOX_REWRITE_MAX];
-	size_t deleted;
+	size_t id_count = 0, deleted;
 	enum err e = ERR_OK;
 
-	sql_set_statement_ms(c, 2000);
+	sql_set_statement_ms(c, REWRITE_STATEMENT_MS);
 	for (size_t i = 0; e == ERR_OK && i < w->count; i++) {
-		ids[i] = w->rows[i].id;
-		if (!is_control(w->rows[i].key) && !seen_before(w, i))
-			e = rewrite_key(c, w->t, a, w->rows[i].key);
+		size_t first = first_of_key(w, i);
+
+		w->locked[i] = w->locked[first];
+		if (first == i) {
+			e = is_control(w->rows[i].key) ? ERR_OK : rewrite_key(c, w->t, a, w->rows[i].key);
+			w->locked[i] = e == ERR_BUSY;
+			e = e == ERR_BUSY ? ERR_OK : e;
+		}
+		if (!w->locked[i])
+			ids[id_count++] = w->rows[i].id;
 	}
 	if (e == ERR_OK)
-		e = outbox_delete(c, a, ids, w->count, &deleted);
+		e = outbox_delete(c, a, ids, id_count, &deleted);
 	arena_free(&a);
 	return e;
 }
 
-enum err outbox_rewrite(struct sql_db *db, const struct owned_table *t, const struct outbox_row *rows, size_t count, int64_t deadline_us)
+enum err outbox_rewrite(struct sql_db *db, const struct owned_table *t, struct outbox_row *rows, size_t count, int64_t deadline_us,
+			size_t *left)
 {
-	struct rewrite w = { t, rows, count };
-	struct sql_conn *c = NULL;
-	enum err e = sql_open(db, &c);
+	struct rewrite w = { .t = t, .rows = rows, .count = count };
+	enum err e;
 
 	assert(count <= OUTBOX_REWRITE_MAX);
+	*left = count;
+	e = sql_transaction(db, deadline_us, rewrite_body, &w);
 	if (e != ERR_OK)
 		return e;
-	sql_set_deadline(c, deadline_us);
-	do {
-		e = sql_begin(c);
-		if (e == ERR_OK)
-			e = rewrite_body(c, &w);
-		if (e == ERR_OK)
-			e = sql_commit(c);
-		else
-			sql_rollback(c);
-	} while (e == ERR_CONFLICT && clock_mono_us() < deadline_us);
-	sql_close(&c);
-	return e == ERR_CONFLICT ? ERR_BUSY : e;
+	*left = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (w.locked[i])
+			rows[(*left)++] = rows[i];
+	}
+	return ERR_OK;
 }
 
 enum err outbox_floor(struct sql_conn *c, uint64_t version)

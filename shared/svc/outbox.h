@@ -34,9 +34,10 @@ enum err MUST_CHECK outbox_highest(struct sql_conn *c, struct arena *a, uint64_t
 enum err MUST_CHECK outbox_delete(struct sql_conn *c, struct arena *a, const uint64_t *ids, size_t count, size_t *deleted);
 
 /* Writes the keys of <rows> anew, as they are in the table now, and deletes the rows, in one transaction (at most 100 rows).
- * Each key's row is locked meanwhile, so the fresh versions stand in commit order. */
-enum err MUST_CHECK outbox_rewrite(struct sql_db *db, const struct owned_table *t, const struct outbox_row *rows, size_t count,
-				   int64_t deadline_us);
+ * Each key's row is locked meanwhile, so the fresh versions stand in commit order. Rows of keys that somebody else holds locked
+ * stay in the outbox; they are *left, and moved to the front of <rows>. After a failure all are left. */
+enum err MUST_CHECK outbox_rewrite(struct sql_db *db, const struct owned_table *t, struct outbox_row *rows, size_t count,
+				   int64_t deadline_us, size_t *left);
 #define OUTBOX_REWRITE_MAX 100
 
 /* Moves the version counter to at least <version>: a row inserted and deleted in one transaction. */

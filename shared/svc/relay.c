@@ -15,7 +15,6 @@
 #include "shared/svc/relay_steps.h"
 
 #define BACKOFF_MAX_MS 1000
-#define REWRITE_DEADLINE_US 2000000
 #define CLOSE_SESSION_MS 3000
 
 bool relay_stopping(struct relay *r)
@@ -151,13 +150,14 @@ static enum err finish(struct relay *r)
 static void rewrite_in_flight(struct relay *r, struct outbox_row *rows, size_t count)
 {
 	unsigned attempt = 0;
+	enum err e = ERR_OK;
 
-	for (size_t i = 0; i < count && !relay_stopping(r);) {
-		size_t n = count - i < OUTBOX_REWRITE_MAX ? count - i : OUTBOX_REWRITE_MAX;
+	while (e == ERR_OK && count > 0 && !relay_stopping(r)) {
+		size_t left = 0;
 
-		if (outbox_rewrite(r->db, r->table, rows + i, n, clock_mono_us() + REWRITE_DEADLINE_US) == ERR_OK)
-			i += n;
-		else
+		e = relay_rewrite(r, rows, count, &left);
+		count = left;
+		if (left > 0)
 			relay_wait(r, clock_backoff_ms(attempt++, BACKOFF_MAX_MS));
 	}
 }

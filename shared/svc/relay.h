@@ -23,7 +23,7 @@ struct owned_table {
 	/* SELECT <order>, <aggregateid>, <payload> FROM … WHERE <order> > ? ORDER BY <order> LIMIT ? LOCK IN SHARE MODE
 	 * (<order> a positive integer key) */
 	const char *chunk_sql;
-	/* SELECT <payload> FROM … WHERE <key> LOCK IN SHARE MODE (or FOR UPDATE); the parts of the aggregateid between ':' are its arguments */
+	/* SELECT <payload> FROM … WHERE <key> SQL_LOCK_OR_FAIL; the parts of the aggregateid between ':' are its arguments */
 	const char *row_sql;
 	size_t key_parts;
 	/* The topic's value from the outbox's payload; NULL: the payload goes out as it is. */

@@ -88,7 +88,6 @@ struct relay {
 	size_t unreported;                /* records whose report is still to come; they point into <arena> */
 	struct outbox_row *flight;        /* rows at work, in <arena>: their records may be out */
 	size_t flight_count;
-	bool keys_locked;                 /* the last rewriting left keys that somebody holds locked */
 	int64_t last_scan_us, last_delete_us, last_triggers_us;
 	unsigned attempt;
 

@@ -15,9 +15,7 @@
 #define SCAN_PAGE 5000
 #define TRIGGERS_EVERY_US 10000000
 #define TRIGGERS_EXPECTED 3
-#define REWRITE_BATCH_US 400000
-#define REWRITE_ONE_US 100000
-#define REWRITE_BLOCKED_MAX 3 /* keys that are tried in vain before the rest waits for the next scan */
+#define REWRITE_US 1000000 /* of 100 rows; the session that holds the lock may be silent for 3 s */
 
 /* ---- gaps ---- */
 
@@ -181,59 +179,54 @@ static bool was_published_since(const struct relay *r, const struct outbox_row *
 	       idset_has(r->published, h) || idset_has(r->published_before, h);
 }
 
-/* One key after the other, past those that are locked; a key's rows go together. */
-static enum err rewrite_singly(struct relay *r, const struct outbox_row *rows, size_t count, size_t *left)
+enum err relay_rewrite(struct relay *r, struct outbox_row *rows, size_t count, size_t *left)
 {
-	struct outbox_row same[OUTBOX_REWRITE_MAX];
-	bool tried[OUTBOX_REWRITE_MAX] = { false };
-	size_t blocked = 0, done = 0;
 	enum err e = ERR_OK;
+	size_t kept = 0;
 
-	for (size_t i = 0; e == ERR_OK && i < count && blocked < REWRITE_BLOCKED_MAX; i++) {
-		size_t n = 0;
+	for (size_t i = 0; e == ERR_OK && i < count; i += OUTBOX_REWRITE_MAX) {
+		size_t n = count - i < OUTBOX_REWRITE_MAX ? count - i : OUTBOX_REWRITE_MAX, locked;
+		enum err why = outbox_rewrite(r->db, r->table, rows + i, n, clock_mono_us() + REWRITE_US, &locked);
 
-		for (size_t k = i; !tried[i] && k < count; k++) {
-			if (k != i && !slice_eq(rows[k].key, rows[i].key))
-				continue;
-			same[n++] = rows[k];
-			tried[k] = k != i;
-		}
-		if (n == 0)
-			continue;
-		if (outbox_rewrite(r->db, r->table, same, n, clock_mono_us() + REWRITE_ONE_US) == ERR_OK)
-			done += n;
-		else
-			blocked++;
-		e = relay_keep_session(r);
+		if (why != ERR_OK)
+			log_debug("relay.rewrite", "topic=%s reason=%s", r->topic->name, err_name(why));
+		memmove(rows + kept, rows + i, locked * sizeof(*rows));
+		kept += locked;
+		counter_add(r->rewritten, n - locked);
+		if (r->session != NULL)
+			e = relay_keep_session(r);
 	}
-	*left += count - done;
+	*left += kept;
 	return e;
 }
 
-enum err relay_rewrite(struct relay *r, const struct outbox_row *rows, size_t count, size_t *left)
+/* A key whose lock goes from one writer to the next may never be met unlocked: a row of it is done with when a newer one is in the
+ * outbox, because that one goes out in this term. It stays counted as left: the newer one may not be out yet. */
+static enum err drop_outdated(struct relay *r, const struct outbox_row *left, size_t count)
 {
-	size_t left_before = *left;
-	enum err e = ERR_OK;
+	struct outbox_row *newer;
+	uint64_t ids[OUTBOX_IDS_MAX];
+	size_t newer_count, n = 0, deleted;
+	enum err e = outbox_read(r->session, r->table, r->arena, r->floor, NULL, 0, RELAY_BATCH, &newer, &newer_count);
 
-	for (size_t i = 0; e == ERR_OK && i < count; i += OUTBOX_REWRITE_MAX) {
-		size_t n = count - i < OUTBOX_REWRITE_MAX ? count - i : OUTBOX_REWRITE_MAX;
+	for (size_t i = 0; e == ERR_OK && i < count; i++) {
+		size_t k = newer_count;
 
-		/* A batch that was given up may hold its other keys locked for a second more: no second one before all went well. */
-		if (!r->keys_locked && outbox_rewrite(r->db, r->table, rows + i, n, clock_mono_us() + REWRITE_BATCH_US) == ERR_OK)
-			e = relay_keep_session(r);
-		else
-			e = rewrite_singly(r, rows + i, n, left);
+		while (k > 0 && newer[k - 1].id > left[i].id && !slice_eq(newer[k - 1].key, left[i].key))
+			k--;
+		if (k > 0 && newer[k - 1].id > left[i].id)
+			ids[n++] = left[i].id;
 	}
-	r->keys_locked = *left > left_before;
-	counter_add(r->rewritten, count - (*left - left_before));
-	return e;
+	if (e == ERR_OK)
+		e = outbox_delete(r->session, r->arena, ids, n, &deleted);
+	return e == ERR_CONFLICT ? ERR_OK : e;
 }
 
 /* One page of late rows: the safe ones go out, the others are written anew, or *left for another time. */
 static enum err publish_late(struct relay *r, const uint64_t *ids, size_t count, size_t *left)
 {
 	struct outbox_row *rows, *safe, *unsafe;
-	size_t read, safe_count = 0, unsafe_count = 0;
+	size_t read, safe_count = 0, unsafe_count = 0, locked = 0;
 	enum err e;
 
 	arena_reset(r->arena);
@@ -252,7 +245,10 @@ static enum err publish_late(struct relay *r, const uint64_t *ids, size_t count,
 	}
 	counter_add(r->late, read);
 	if (unsafe_count > 0)
-		e = relay_rewrite(r, unsafe, unsafe_count, left);
+		e = relay_rewrite(r, unsafe, unsafe_count, &locked);
+	if (e == ERR_OK && locked > 0)
+		e = drop_outdated(r, unsafe, locked);
+	*left += locked;
 	if (e == ERR_OK && safe_count > 0)
 		e = relay_publish_rows(r, safe, safe_count);
 	return e;

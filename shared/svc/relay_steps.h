@@ -41,9 +41,9 @@ enum err MUST_CHECK relay_read(struct relay *r, bool *more);
 enum err MUST_CHECK relay_check_table(struct relay *r);
 /* The full scan, once a second: late rows, ends, marks. */
 enum err MUST_CHECK relay_scan(struct relay *r);
-/* Writes the keys of rows anew. Rows whose keys somebody holds locked stay as they are and are added to *left: a
- * transaction that stays open must not stop the topic. ERR_NOT_LEADER. */
-enum err MUST_CHECK relay_rewrite(struct relay *r, const struct outbox_row *rows, size_t count, size_t *left);
+/* Writes the keys of rows anew. Rows whose keys somebody holds locked stay as they are, are moved to the front and added to
+ * *left: a transaction that stays open must not stop the topic. ERR_NOT_LEADER; without a session, after the term, only ERR_OK. */
+enum err MUST_CHECK relay_rewrite(struct relay *r, struct outbox_row *rows, size_t count, size_t *left);
 /* Deletes what was published. */
 enum err MUST_CHECK relay_delete(struct relay *r);
 void relay_forget_term(struct relay *r);

@@ -46,7 +46,7 @@ static enum err project(struct slice key, struct slice json, struct arena *a, st
 
 static const char chunk_sql[] = "SELECT id, CONCAT(owner, ':', id), " PAYLOAD("") " FROM thing WHERE id > ? ORDER BY id LIMIT ?"
 				" LOCK IN SHARE MODE";
-static const char row_sql[] = "SELECT " PAYLOAD("") " FROM thing WHERE owner = ? AND id = ? FOR UPDATE";
+static const char row_sql[] = "SELECT " PAYLOAD("") " FROM thing WHERE owner = ? AND id = ? " SQL_LOCK_OR_FAIL;
 
 static const char *const tables[] = {
 	"DROP TABLE IF EXISTS thing, outbox, relay_position, relay_state",

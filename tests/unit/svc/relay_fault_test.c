@@ -78,12 +78,17 @@ static void test_session_killed(void **state)
 	assert_settles(f);
 }
 
-static uint64_t twin_elections(struct fixture *f)
+static uint64_t twin_counter(struct fixture *f, const char *name)
 {
 	struct domain d = f->d;
 
 	d.metrics = f->twin_metrics;
-	return domain_counter(&d, "moa_relay_elections_total");
+	return domain_counter(&d, name);
+}
+
+static uint64_t twin_elections(struct fixture *f)
+{
+	return twin_counter(f, "moa_relay_elections_total");
 }
 
 static void test_twin_takes_over(void **state)
@@ -337,6 +342,71 @@ static void test_locked_key_at_election(void **state)
 	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") >= 1);
 }
 
+/* A backlog of 2,000 keys; thing 1 was changed again and again meanwhile. */
+static void pile_up(struct fixture *f, const char *name)
+{
+	for (int i = 0; i < 20; i++) {
+		domain_sql(&f->d, "INSERT INTO thing SELECT seq, seq %% 9 + 1, '%s' FROM seq_%d_to_%d ON DUPLICATE KEY UPDATE name = VALUES(name)",
+			   name, i * 100 + 1, i * 100 + 100);
+		domain_sql(&f->d, "UPDATE thing SET name = '%s' WHERE id = 1", name);
+	}
+}
+
+/* How long a new leader takes until nothing but thing 1 is left of the backlog; what it published is in the topic then. */
+static int64_t takeover_us(struct fixture *f)
+{
+	int64_t start_us;
+
+	metrics_free(&f->twin_metrics);
+	f->twin_metrics = metrics_create();
+	start_us = clock_mono_us();
+	start_twin(f);
+	UNTIL(SOON_MS, domain_number(&f->d, "SELECT COUNT(*) FROM outbox WHERE aggregateid <> '2:1'") == 0);
+	return clock_mono_us() - start_us;
+}
+
+static bool topic_says(struct fixture *f, const char *key, const char *name)
+{
+	return slice_eq(last_of(f, key).value, arena_printf(f->d.arena, "{\"id\": %s, \"owner\": %c, \"name\": \"%s\"}", key + 2, key[0], name));
+}
+
+/* One locked key, with rows all over the backlog, takes a new leader (nearly) no time, and nothing else waits for it. */
+static void test_locked_key_in_a_long_backlog(void **state)
+{
+	struct fixture *f = *state;
+	int64_t alone_us, locked_us;
+	uint64_t marks, ends, late;
+
+	start_and_settle(f);
+	stop_relay(&f->relay);
+	pile_up(f, "n");
+	alone_us = takeover_us(f);
+	assert_settles(f);
+	stop_relay(&f->twin);
+	pile_up(f, "n2");
+	domain_sql_on(&f->d, f->other, "BEGIN");
+	domain_sql_on(&f->d, f->other, "SELECT * FROM thing WHERE id = 1 FOR UPDATE");
+	marks = domain_topic_count(&f->d, EVENT_KIND_MARK);
+	ends = domain_topic_count(&f->d, EVENT_KIND_END);
+	locked_us = takeover_us(f);
+	print_message("takeover: %lld ms, with a locked key %lld ms\n", (long long)alone_us / 1000, (long long)locked_us / 1000);
+	assert_true(locked_us < 2 * alone_us + 1000000);
+	assert_true(topic_says(f, "3:2", "n2") && topic_says(f, "3:2000", "n2"));
+	assert_true(topic_says(f, "2:1", "n"));
+	domain_sql(&f->d, "UPDATE thing SET name = 'n3' WHERE id = 2");
+	UNTIL(SOON_MS, topic_says(f, "3:2", "n3"));
+	relay_snapshot(f->twin);
+	late = twin_counter(f, "moa_relay_late_total");
+	UNTIL(SOON_MS, twin_counter(f, "moa_relay_late_total") > late + 25); /* two scans have met them */
+	assert_true(topic_says(f, "2:1", "n"));
+	assert_int_equal(domain_topic_count(&f->d, EVENT_KIND_MARK), marks);
+	assert_int_equal(domain_topic_count(&f->d, EVENT_KIND_END), ends);
+	domain_sql_on(&f->d, f->other, "ROLLBACK");
+	UNTIL(SOON_MS, topic_says(f, "2:1", "n2"));
+	UNTIL(SOON_MS, domain_topic_count(&f->d, EVENT_KIND_MARK) > marks && domain_topic_count(&f->d, EVENT_KIND_END) > ends);
+	assert_settles(f);
+}
+
 /* A row that is locked holds a snapshot up, and does not make it begin again and again. */
 static void test_locked_row_in_a_snapshot(void **state)
 {
@@ -412,6 +482,7 @@ int main(void)
 		TEST(test_kafka_comes_late),
 		TEST(test_stop_drains),
 		TEST(test_locked_key_at_election),
+		TEST(test_locked_key_in_a_long_backlog),
 		TEST(test_locked_row_in_a_snapshot),
 		TEST(test_too_large_for_kafka),
 		TEST(test_topic_may_say_less_than_the_copy),
