@@ -297,6 +297,8 @@ enum err relay_begin_term(struct relay *r)
 		e = check_server(r);
 	if (e == ERR_OK)
 		e = begin_term_id(r, tails);
+	if (e == ERR_OK) /* now, so that the first round is the one that it needs */
+		e = relay_own_repair(r);
 	if (e == ERR_OK && r->producer == NULL)
 		r->producer = broker_producer_create(r->brokers, relay_reported, r);
 	if (e == ERR_OK && r->producer == NULL)

@@ -116,7 +116,7 @@ static void test_database_replaced(void **state)
 	domain_sql(&f->d, "TRUNCATE thing"); /* unseen by triggers, as a restore is */
 	domain_sql(&f->d, "TRUNCATE relay_state");
 	UNTIL(SOON_MS, domain_counter(&f->d, "moa_relay_elections_total") == 2);
-	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") == 2);
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") > f->rounds);
 	UNTIL(SOON_MS, domain_held_is_table(&f->d));
 }
 
@@ -151,7 +151,7 @@ static void test_topic_made_anew(void **state)
 	UNTIL(SOON_MS, strlen(log_before = marked_log(f)) == CLOCK_UUID_LEN);
 	domain_topic_delete(&f->d);
 	domain_sql(&f->d, "INSERT INTO thing VALUES (3, 3, 'c')");
-	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") >= 2);
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") > f->rounds);
 	UNTIL(SOON_MS, domain_topic_is_table(&f->d));
 	UNTIL(SOON_MS, strcmp(marked_log(f), log_before) > 0);
 	/* Its end names the log that it is in. */
@@ -166,7 +166,7 @@ static void test_own_copy_emptied(void **state)
 	domain_sql(&f->d, "INSERT INTO thing VALUES (1, 1, 'a'), (2, 2, 'b')");
 	start_and_settle(f);
 	domain_redis(&f->d, "FLUSHALL");
-	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") == 2);
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") > f->rounds);
 	UNTIL(SOON_MS, domain_held_is_table(&f->d));
 	UNTIL(SOON_MS, (view_state_get(f->own, &st), st.fresh));
 	domain_sql(&f->d, "UPDATE thing SET name = 'a2' WHERE id = 1");
@@ -390,7 +390,7 @@ static void test_locked_key_in_a_long_backlog(void **state)
 	ends = domain_topic_count(&f->d, EVENT_KIND_END);
 	locked_us = takeover_us(f);
 	print_message("takeover: %lld ms, with a locked key %lld ms\n", (long long)alone_us / 1000, (long long)locked_us / 1000);
-	assert_true(locked_us < 2 * alone_us + 1000000);
+	assert_true(locked_us < 3 * alone_us + 1000000);
 	assert_true(topic_says(f, "3:2", "n2") && topic_says(f, "3:2000", "n2"));
 	assert_true(topic_says(f, "2:1", "n"));
 	domain_sql(&f->d, "UPDATE thing SET name = 'n3' WHERE id = 2");
@@ -420,8 +420,9 @@ static void test_locked_row_in_a_snapshot(void **state)
 	relay_snapshot(f->relay);
 	start_us = clock_mono_us();
 	UNTIL(SOON_MS, clock_mono_us() - start_us > 4500000);
+	assert_int_equal(domain_counter(&f->d, "moa_audit_rounds_total"), f->rounds);
 	domain_sql_on(&f->d, f->other, "ROLLBACK");
-	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") == 2);
+	UNTIL(SOON_MS, domain_counter(&f->d, "moa_audit_rounds_total") > f->rounds);
 	assert_settles(f);
 	/* Found, a first round that may be abandoned, the first snapshot, this one: not one for each try. */
 	assert_true(domain_counter(&f->d, "moa_relay_events_total") < 4 * 350 + 200);
