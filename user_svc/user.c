@@ -88,6 +88,7 @@ const struct view_spec view_users_own = {
 	.topic = &topic_users,
 	.index = VIEW_INDEX_TERM,
 	.term_len = HASH_SHA256_HEX,
+	.group = "all",
 	.place = shop_user_place,
 	.project = own_project,
 };

@@ -122,6 +122,7 @@ static enum err item_project(struct slice key, struct slice json, struct arena *
 const struct view_spec view_items = {
 	.topic = &topic_items,
 	.index = VIEW_INDEX_IDS,
+	.group = "all",
 	.place = item_place,
 	.project = item_project,
 };

@@ -41,6 +41,7 @@ const struct view_spec view_users = {
 	.topic = &topic_users,
 	.index = VIEW_INDEX_TERM,
 	.term_len = HASH_SHA256_HEX,
+	.group = "all",
 	.place = shop_user_place,
 	.project = user_project,
 };

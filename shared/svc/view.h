@@ -5,6 +5,7 @@
  *   m1:{alarms:3}:<group>  hash: field -> entry
  *   m1:{users:0}:t:<term>  set of fields whose entry carries that term   (VIEW_INDEX_TERM)
  *   m1:{items:2}:ids       sorted set of the fields, by their number     (VIEW_INDEX_IDS)
+ *   m1:{items:2}:parked…   see view_parked.h; any other key with the tag is a group, and is swept
  * An entry is the version in 16 digits, then '+' and the value, or '-' and the
  * Unix second at which the deletion was applied. Nothing expires by itself.
  *
@@ -39,6 +40,7 @@ struct view_spec {
 	const struct topic *topic;
 	enum view_index index;
 	size_t term_len;
+	const char *group; /* the only one of a view with an index, whose fields the index names */
 	/* Group and field of a key (deletions have nothing but a key). ERR_CORRUPT for a key that is none of ours. */
 	enum err (*place)(struct slice key, struct view_entry *out);
 	/* Term and value from the event's JSON; memory from <a>. ERR_CORRUPT when it does not decode. */

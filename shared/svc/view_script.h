@@ -21,6 +21,12 @@ static const char view_script_apply[] =
 	"local sub = string.sub\n"
 	"local out, a, i, n = {1}, 13, 2, #KEYS\n"
 	"local top, knows = cur[3] or '', cur[3] and cur[4]\n"
+	"local function add(command, key, ...)\n"
+	"  local n = redis.pcall(command, key, ...)\n"
+	"  if type(n) == 'number' then return n end\n"
+	"  if string.find(n.err, 'WRONGTYPE', 1, true) then redis.call('DEL', key) end\n"
+	"  return redis.call(command, key, ...)\n"
+	"end\n"
 	"local function tell(class, key, field)\n"
 	"  out[#out + 1] = class; out[#out + 1] = key; out[#out + 1] = field\n"
 	"end\n"
@@ -47,14 +53,14 @@ static const char view_script_apply[] =
 	"        local audit = check and ARGV[a] == 's'\n"
 	"        if audit and was ~= is then tell(was == '' and 'missing' or 'differs', key, field) end\n"
 	"        if index == 'ids' then\n"
-	"          if is == '' then redis.call('ZREM', prefix .. 'ids', field)\n"
-	"          elseif redis.call('ZADD', prefix .. 'ids', 'CH', field, field) > 0 and audit and was == is then\n"
+	"          if is == '' then redis.pcall('ZREM', prefix .. 'ids', field)\n"
+	"          elseif add('ZADD', prefix .. 'ids', 'CH', field, field) > 0 and audit and was == is then\n"
 	"            tell('missing', prefix .. 'ids', field)\n"
 	"          end\n"
 	"        elseif index == 'term' then\n"
 	"          local wt, it = sub(was, 2, 1 + tlen), sub(is, 2, 1 + tlen)\n"
-	"          if wt ~= '' and wt ~= it then redis.call('SREM', prefix .. 't:' .. wt, field) end\n"
-	"          if it ~= '' and redis.call('SADD', prefix .. 't:' .. it, field) > 0 and audit and was == is then\n"
+	"          if wt ~= '' and wt ~= it then redis.pcall('SREM', prefix .. 't:' .. wt, field) end\n"
+	"          if it ~= '' and add('SADD', prefix .. 't:' .. it, field) > 0 and audit and was == is then\n"
 	"            tell('missing', prefix .. 't:' .. it, field)\n"
 	"          end\n"
 	"        end\n"
@@ -74,13 +80,15 @@ static const char view_script_apply[] =
 	"return out\n";
 
 /* KEYS: pos, one group. ARGV: 1 begin version; 2 Unix second before which tombstones go; 3 least next; 4 log; 5 cursor;
- * 6 index; 7 term length; 8 prefix. Returns {next cursor, field, field…} with the fields removed that were no tombstones, or
- * {'moved'}. Besides what is older than the snapshot goes what the other script cannot have written: above top, or no entry. */
+ * 6 index; 7 term length; 8 prefix. Returns {next cursor, key, field, key, field…} with what was removed and was no tombstone, or
+ * {'moved'}. Besides what is older than the snapshot goes what the script above cannot have written: above top, or no entry; a key
+ * of another type as a whole, as field '*'. */
 static const char view_script_sweep[] =
 	"local cur = redis.call('HMGET', KEYS[1], 'next', 'log', 'top')\n"
 	"if (cur[2] or '') ~= ARGV[4] or tonumber(cur[1] or '-1') < tonumber(ARGV[3]) then return {'moved'} end\n"
 	"local key, index, tlen, prefix = KEYS[2], ARGV[6], tonumber(ARGV[7]), ARGV[8]\n"
-	"local r = redis.call('HSCAN', key, ARGV[5], 'COUNT', 500)\n"
+	"local r = redis.pcall('HSCAN', key, ARGV[5], 'COUNT', 500)\n"
+	"if r.err then redis.call('DEL', key); return {'0', key, '*'} end\n"
 	"local out = {r[1]}\n"
 	"for i = 1, #r[2], 2 do\n"
 	"  local field, entry = r[2][i], r[2][i + 1]\n"
@@ -89,9 +97,36 @@ static const char view_script_sweep[] =
 	"    if (tonumber(string.sub(entry, 18)) or 0) < tonumber(ARGV[2]) then redis.call('HDEL', key, field) end\n"
 	"  elseif kind ~= '+' or version < ARGV[1] or (cur[3] and version > cur[3]) then\n"
 	"    redis.call('HDEL', key, field)\n"
-	"    if index == 'ids' then redis.call('ZREM', prefix .. 'ids', field)\n"
-	"    elseif index == 'term' then redis.call('SREM', prefix .. 't:' .. string.sub(entry, 18, 17 + tlen), field) end\n"
-	"    out[#out + 1] = field\n"
+	"    if index == 'ids' then redis.pcall('ZREM', prefix .. 'ids', field)\n"
+	"    elseif index == 'term' then redis.pcall('SREM', prefix .. 't:' .. string.sub(entry, 18, 17 + tlen), field) end\n"
+	"    out[#out + 1] = key; out[#out + 1] = field\n"
+	"  end\n"
+	"end\n"
+	"return out\n";
+
+/* KEYS: the group, then keys of its index. ARGV: 1 cursor of ids, which stand alone; 2 index; 3 term length; 4 prefix.
+ * Returns {next cursor, key, field, key, field…} with the members removed because the group has no live entry for them. It needs no
+ * position: the scripts above change an entry and its place in the index in one step, so the two agree whenever one looks. */
+static const char view_script_sweep_index[] =
+	"local group, ids, tlen, prefix = KEYS[1], ARGV[2] == 'ids', tonumber(ARGV[3]), ARGV[4]\n"
+	"local out = {'0'}\n"
+	"for i = 2, #KEYS do\n"
+	"  local key, r = KEYS[i], nil\n"
+	"  if ids then r = redis.pcall('ZSCAN', key, ARGV[1], 'COUNT', 200) else r = redis.pcall('SMEMBERS', key) end\n"
+	"  if r.err then\n"
+	"    redis.call('DEL', key)\n"
+	"    out[#out + 1] = key; out[#out + 1] = '*'\n"
+	"  elseif ids then\n"
+	"    out[1], r = r[1], r[2]\n"
+	"  end\n"
+	"  for k = 1, #r, ids and 2 or 1 do\n"
+	"    local entry = redis.pcall('HGET', group, r[k])\n"
+	"    if type(entry) ~= 'string' then entry = '' end\n"
+	"    local name = ids and 'ids' or 't:' .. string.sub(entry, 18, 17 + tlen)\n"
+	"    if string.sub(entry, 17, 17) ~= '+' or prefix .. name ~= key then\n"
+	"      redis.call(ids and 'ZREM' or 'SREM', key, r[k])\n"
+	"      out[#out + 1] = key; out[#out + 1] = r[k]\n"
+	"    end\n"
 	"  end\n"
 	"end\n"
 	"return out\n";

@@ -12,6 +12,7 @@
 #define APPLY_ARGS 12
 #define APPLY_WORDS (3 + 1 + VIEW_BATCH_MAX + APPLY_ARGS + 3 * VIEW_BATCH_MAX)
 #define SWEEP_AHEAD 32 /* groups swept in one round trip: about 1 ms of Redis */
+#define SWEEP_TERMS 64 /* terms looked at in one call: 0.2 ms of Redis */
 
 static const char *index_word(const struct view_spec *spec)
 {
@@ -236,16 +237,44 @@ struct sweep {
 	uint64_t *removed;
 };
 
+static bool is_index_key(const struct view_spec *spec, struct slice rest)
+{
+	return (spec->index == VIEW_INDEX_IDS && slice_eq(rest, SLICE_LIT("ids"))) ||
+	       (spec->index == VIEW_INDEX_TERM && slice_starts_with(rest, SLICE_LIT("t:")));
+}
+
+static bool is_group_key(const struct view_spec *spec, struct slice rest)
+{
+	return !is_index_key(spec, rest) && !slice_eq(rest, SLICE_LIT("pos")) && !slice_starts_with(rest, SLICE_LIT("parked"));
+}
+
+/* Next cursor, then key and field of each that was removed. */
+static enum err note_removed(const struct sweep *s, const struct resp_value *r, struct slice *cursor)
+{
+	if (r->type == RESP_ERROR)
+		return view_reply_error(r);
+	if (r->type != RESP_ARRAY || r->count < 1)
+		return ERR_UNAVAILABLE;
+	*cursor = r->items[0].text;
+	if (slice_eq(*cursor, SLICE_LIT("moved")))
+		return ERR_MOVED;
+	*s->removed += r->count / 2;
+	for (size_t i = 1; s->check && i + 1 < r->count; i += 2)
+		note_divergence(s->v, VIEW_EXTRA, r->items[i].text, r->items[i + 1].text);
+	return ERR_OK;
+}
+
 static enum err sweep_send(const struct sweep *s, struct arena *a, struct slice group_key, struct slice cursor)
 {
 	const struct view_spec *spec = view_spec_of(s->v);
+	bool indexed = spec->group != NULL && slice_eq(group_key, view_key(s->v, a, s->partition, slice_str(spec->group)));
 	char begin[EVENT_VERSION_LEN + 1];
 
 	event_version_text(s->at->end, begin);
 	const struct slice words[] = {
 		SLICE("EVAL"), slice_str(view_script_sweep), SLICE("2"),
 		view_key(s->v, a, s->partition, SLICE_LIT("pos")), group_key, slice_str(begin), number(a, s->cutoff_s),
-		number(a, s->at->next), slice_str(s->at->log), cursor, slice_str(index_word(spec)),
+		number(a, s->at->next), slice_str(s->at->log), cursor, slice_str(indexed ? index_word(spec) : ""),
 		number(a, (int64_t)spec->term_len), view_key(s->v, a, s->partition, SLICE_LIT("")),
 	};
 
@@ -253,24 +282,12 @@ static enum err sweep_send(const struct sweep *s, struct arena *a, struct slice 
 }
 
 /* The answer for one group; *cursor is "0" when the group is done. */
-static enum err sweep_recv(const struct sweep *s, struct arena *a, struct slice group_key, struct slice *cursor)
+static enum err sweep_recv(const struct sweep *s, struct arena *a, struct slice *cursor)
 {
 	struct resp_value r;
 	enum err e = resp_recv(s->c, a, &r);
 
-	if (e != ERR_OK)
-		return e;
-	if (r.type == RESP_ERROR)
-		return view_reply_error(&r);
-	if (r.type != RESP_ARRAY || r.count < 1)
-		return ERR_UNAVAILABLE;
-	*cursor = r.items[0].text;
-	if (slice_eq(*cursor, SLICE_LIT("moved")))
-		return ERR_MOVED;
-	*s->removed += r.count - 1;
-	for (size_t i = 1; s->check && i < r.count; i++)
-		note_divergence(s->v, VIEW_EXTRA, group_key, r.items[i].text);
-	return ERR_OK;
+	return e == ERR_OK ? note_removed(s, &r, cursor) : e;
 }
 
 /* Sweeps <count> groups, pipelined; a large group takes several rounds. */
@@ -293,7 +310,7 @@ static enum err sweep_groups(const struct sweep *s, struct arena *a, const struc
 		}
 		/* All answers are read, whatever the first says: the connection is used again. */
 		for (size_t i = 0; i < count && !resp_is_broken(s->c); i++) {
-			enum err one = sent[i] ? sweep_recv(s, a, groups[i].text, &cursor[i]) : ERR_OK;
+			enum err one = sent[i] ? sweep_recv(s, a, &cursor[i]) : ERR_OK;
 
 			if (e == ERR_OK)
 				e = one;
@@ -306,21 +323,39 @@ static enum err sweep_groups(const struct sweep *s, struct arena *a, const struc
 	return e;
 }
 
-static bool is_group_key(struct slice key, size_t prefix_len)
+/* Keys of the index: up to SWEEP_TERMS terms together, or the ids, which may take several calls. */
+static enum err sweep_index(const struct sweep *s, struct arena *a, const struct slice *keys, size_t count)
 {
-	struct slice rest = slice_sub(key, prefix_len, key.len);
+	const struct view_spec *spec = view_spec_of(s->v);
+	struct slice words[4 + SWEEP_TERMS + 4] = { SLICE("EVAL"), slice_str(view_script_sweep_index) }, cursor = SLICE_LIT("0");
+	enum err e = ERR_OK;
 
-	return !slice_eq(rest, SLICE_LIT("pos")) && !slice_eq(rest, SLICE_LIT("ids")) && !slice_starts_with(rest, SLICE_LIT("t:"));
+	words[2] = number(a, (int64_t)count + 1);
+	words[3] = view_key(s->v, a, s->partition, slice_str(spec->group));
+	memcpy(words + 4, keys, count * sizeof(*keys));
+	do {
+		size_t n = 4 + count;
+		struct resp_value r;
+
+		words[n++] = cursor;
+		words[n++] = slice_str(index_word(spec));
+		words[n++] = number(a, (int64_t)spec->term_len);
+		words[n++] = view_key(s->v, a, s->partition, SLICE_LIT(""));
+		e = resp_call(s->c, a, words, n, &r);
+		if (e == ERR_OK)
+			e = note_removed(s, &r, &cursor);
+	} while (e == ERR_OK && !slice_eq(cursor, SLICE_LIT("0")));
+	return e;
 }
 
-/* One step of the walk over the partition's keys. */
+/* One step of the walk over the partition's keys, of whatever type. */
 static enum err sweep_scan(const struct sweep *s, struct arena *a, struct slice *cursor)
 {
-	struct slice prefix = view_key(s->v, a, s->partition, SLICE_LIT(""));
+	struct slice prefix = view_key(s->v, a, s->partition, SLICE_LIT("")), index[SWEEP_TERMS];
 	const struct slice words[] = { SLICE("SCAN"), *cursor, SLICE("MATCH"), arena_printf(a, "%.*s*", SLICE_ARG(prefix)),
-				       SLICE("COUNT"), SLICE("1000"), SLICE("TYPE"), SLICE("hash") };
+				       SLICE("COUNT"), SLICE("1000") };
 	struct resp_value r, groups[SWEEP_AHEAD];
-	size_t count = 0;
+	size_t count = 0, index_count = 0;
 	enum err e = resp_call(s->c, a, words, sizeof(words) / sizeof(words[0]), &r);
 
 	if (e != ERR_OK)
@@ -329,14 +364,24 @@ static enum err sweep_scan(const struct sweep *s, struct arena *a, struct slice 
 		return ERR_UNAVAILABLE;
 	*cursor = r.items[0].text;
 	for (size_t i = 0; e == ERR_OK && i < r.items[1].count; i++) {
-		if (is_group_key(r.items[1].items[i].text, prefix.len))
+		struct slice key = r.items[1].items[i].text, rest = slice_sub(key, prefix.len, key.len);
+
+		if (is_index_key(view_spec_of(s->v), rest))
+			index[index_count++] = key;
+		else if (is_group_key(view_spec_of(s->v), rest))
 			groups[count++] = r.items[1].items[i];
 		if (count == SWEEP_AHEAD) {
 			e = sweep_groups(s, a, groups, count);
 			count = 0;
 		}
+		if (e == ERR_OK && index_count == SWEEP_TERMS) {
+			e = sweep_index(s, a, index, index_count);
+			index_count = 0;
+		}
 	}
-	return e == ERR_OK ? sweep_groups(s, a, groups, count) : e;
+	if (e == ERR_OK)
+		e = sweep_groups(s, a, groups, count);
+	return e == ERR_OK && index_count > 0 ? sweep_index(s, a, index, index_count) : e;
 }
 
 static enum err set_loaded(const struct sweep *s, struct arena *a)

@@ -64,9 +64,9 @@ enum err MUST_CHECK view_apply(struct view *v, struct resp_conn *c, struct arena
 /* The positions of all partitions, in one round trip; out[] has topic->partitions places. */
 enum err MUST_CHECK view_positions(struct view *v, struct resp_conn *c, struct arena *a, struct view_position *out);
 
-/* Deletes what the snapshot that began at <at>->end did not find, and old tombstones, in partition <p>; then
- * marks the partition as loaded by it. Does nothing (ERR_MOVED) once the stored position is below <at>->next or in another log:
- * then Redis was rolled back and may lack rows of the snapshot. <*removed> counts what was no tombstone.
+/* Deletes what the snapshot that began at <at>->end did not find, what the index names and is not there, and old tombstones,
+ * in partition <p>; then marks the partition as loaded by it. Does nothing more (ERR_MOVED) once the stored position is below
+ * <at>->next or in another log: then Redis was rolled back and may lack rows of the snapshot. <*removed> counts what was no tombstone.
  * Many small calls: others get their turn in between. No answer is left unread, unless the connection broke. */
 enum err MUST_CHECK view_sweep(struct view *v, struct resp_conn *c, int32_t p, const struct view_position *at, bool check,
 			       uint64_t *removed);

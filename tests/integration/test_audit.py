@@ -1,14 +1,16 @@
 """The audit: whatever makes a copy differ from its owner's table is found, counted by class, logged once and repaired by one round."""
 
+import hashlib
 import statistics
 import threading
 import time
+import uuid
 
 import pytest
 
 from support import audit as audits
 from support.chaos import Writer
-from support.shop import GRACE_S, NEWS_S, Truth, new_person, remove_person, settled
+from support.shop import GRACE_S, NEWS_S, Person, Truth, new_person, remove_person, settled
 from support.stack import DOMAINS
 from support.wait import eventually, throughout
 
@@ -136,6 +138,74 @@ def test_whole_key_replaced_by_another_type(quiet):
     audits.audit(quiet, "alarm")
     eventually(lambda: person.flagged() == {1, 2}, COPIES_S, "the flags are back")
     expect(quiet, before, {("item_svc", "alarms", "missing"): 2})
+    remove_person(person)
+
+
+def ids_key(item_id):
+    return audits.key("items", "ids", item_id)
+
+
+def terms_key(token):
+    return audits.key("users", f"t:{hashlib.sha256(token.encode()).hexdigest()}", "")
+
+
+@pytest.mark.parametrize("reader", DOMAINS)
+def test_ids_changed_by_hand(quiet, reader):
+    """Only the list of ids is wrong: one too many, one too few, one in a wrong place. Each is found and repaired by one round."""
+    ids = quiet.redis(reader)
+    before, start = audits.all_found(quiet), len(quiet.log(f"{reader}_svc"))
+    ids.zadd(ids_key(77777), {"77777": 77777})
+    assert ids.zrem(ids_key(3), "3") == 1
+    ids.zadd(ids_key(5), {"5": 500})
+    audits.audit(quiet, "item")
+    eventually(lambda: [ids.zscore(ids_key(item), str(item)) for item in (77777, 3, 5)] == [None, 3, 5], COPIES_S, "the ids are right")
+    service = f"{reader}_svc"
+    expect(quiet, before, {(service, "items", "extra"): 1, (service, "items", "missing"): 2})
+    wanted = {("items", kind, ids_key(item), str(item)): 1 for item, kind in ((77777, "extra"), (3, "missing"), (5, "missing"))}
+    assert audits.logged(quiet, service, start) == wanted
+
+
+@pytest.mark.parametrize("reader", DOMAINS)
+def test_tokens_changed_by_hand(quiet, reader):
+    """A token that nobody has, one that is another's, and one that is nobody's any more: valid for whom the table says after one round."""
+    people = [new_person(quiet) for _ in range(3)]
+    forged = Person(quiet, people[0].id, str(uuid.uuid4()))
+    settled(quiet)
+    tokens, service = quiet.redis(reader), f"{reader}_svc"
+    before, start = audits.all_found(quiet), len(quiet.log(service))
+    tokens.sadd(terms_key(forged.token), forged.id)
+    tokens.srem(terms_key(people[1].token), people[1].id)
+    tokens.sadd(terms_key(people[1].token), people[0].id)
+    assert tokens.delete(terms_key(people[2].token)) == 1
+    if reader != "user":   # which asks its own table
+        assert [who.get(service).status_code for who in (forged, people[2])] == [200, 401]
+    audits.audit(quiet, "user")
+    held = lambda: [tokens.smembers(terms_key(who.token)) for who in (*people, forged)]
+    eventually(lambda: held() == [*({str(who.id)} for who in people), set()], COPIES_S, "the tokens are right")
+    if reader != "user":
+        assert [who.get(service).status_code for who in (forged, people[2])] == [401, 200]
+    expect(quiet, before, {(service, "users", "extra"): 2, (service, "users", "missing"): 2})
+    wanted = [("extra", forged, forged), ("extra", people[1], people[0]), ("missing", people[1], people[1]), ("missing", people[2], people[2])]
+    assert audits.logged(quiet, service, start) == {("users", kind, terms_key(who.token), str(whose.id)): 1 for kind, who, whose in wanted}
+    for person in people:
+        remove_person(person)
+
+
+def test_index_replaced_by_another_type(quiet):
+    """Keys of the index that are none any more stop neither the view nor its round, and are put right by that."""
+    person = new_person(quiet)
+    settled(quiet)
+    redis, nobody, before = quiet.redis("alarm"), terms_key(str(uuid.uuid4())), audits.all_found(quiet)
+    count = redis.zcard(ids_key(1))
+    for key in (ids_key(1), terms_key(person.token), nobody, audits.key("items", "nonsense", 1)):
+        redis.set(key, "text")
+    for domain in ("item", "user"):
+        audits.audit(quiet, domain)
+    eventually(lambda: redis.type(ids_key(1)) == "zset" and redis.zcard(ids_key(1)) == count, COPIES_S, "the ids are back")
+    eventually(lambda: redis.smembers(terms_key(person.token)) == {str(person.id)}, COPIES_S, "the token is back")
+    expect(quiet, before, {("alarm_svc", "items", "missing"): count, ("alarm_svc", "items", "extra"): 1,
+                           ("alarm_svc", "users", "missing"): 1, ("alarm_svc", "users", "extra"): 1})
+    assert not redis.exists(nobody)
     remove_person(person)
 
 

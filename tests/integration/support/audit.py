@@ -57,13 +57,17 @@ def logged(stack, name, start=0):
     return Counter(re.findall(pattern, stack.log(name)[start:]))
 
 
+def key(view, rest, partitioned_by):
+    """A key of a neighbour's view: <rest> in the partition of <partitioned_by>."""
+    return f"m1:{{{view}:{zlib.crc32(str(partitioned_by).encode()) % PARTITIONS[view]}}}:{rest}"
+
+
 class Entry:
     """One field of a neighbour's view, as it lies in that neighbour's Redis."""
 
     def __init__(self, stack, reader, view, group, field):
         self.redis, self.field = stack.redis(reader), field
-        partition = zlib.crc32((field if group == "all" else group).encode()) % PARTITIONS[view]
-        self.key = f"m1:{{{view}:{partition}}}:{group}"
+        self.key = key(view, group, field if group == "all" else group)
 
     def get(self):
         return self.redis.hget(self.key, self.field)

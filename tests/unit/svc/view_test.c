@@ -30,6 +30,7 @@ static int setup_with(void **state, enum view_index index)
 	domain_open(&f->d, false);
 	f->d.spec.index = index;
 	f->d.spec.term_len = index == VIEW_INDEX_TERM ? 2 : 0;
+	f->d.spec.group = index == VIEW_INDEX_NONE ? NULL : OWNER;
 	if (index == VIEW_INDEX_TERM)
 		f->d.topic.partitions = 1;
 	f->v = view_create(&f->d.spec, f->d.redis);
@@ -478,6 +479,87 @@ static void test_terms(void **state)
 	assert_int_equal(term_count(f, "cc"), 1);
 }
 
+static void sweep_audited(struct fixture *f, uint64_t wanted_removed)
+{
+	uint64_t removed;
+
+	assert_int_equal(view_sweep(f->v, f->d.r, f->p, &f->at[f->p], true, &removed), ERR_OK);
+	assert_int_equal(removed, wanted_removed);
+}
+
+static bool has_id(struct fixture *f, const char *id)
+{
+	return domain_redis(&f->d, "ZSCORE m1:{%s:%d}:ids %s", f->d.name, (int)f->p, id).type == RESP_STRING;
+}
+
+/* Ids that no live entry stands for: none at all, a deletion. What else bears the tag may name any field, and goes alone. */
+static void test_extra_ids(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 1; i <= 1500; i++)
+		apply(f, change(arena_printf(f->d.arena, "%d", i).ptr, "v", 20));
+	apply(f, change("7", NULL, 21));
+	for (int i = 1501; i <= 4000; i++)
+		domain_redis(&f->d, "ZADD m1:{%s:%d}:ids %d %d", f->d.name, (int)f->p, i, i);
+	domain_redis(&f->d, "ZADD m1:{%s:%d}:ids 7 7 3 x", f->d.name, (int)f->p);
+	domain_redis(&f->d, "HSET m1:{%s:%d}:other 8 0000000000000009+older", f->d.name, (int)f->p);
+	domain_redis(&f->d, "ZADD m1:{%s:%d}:parked 1 text", f->d.name, (int)f->p);
+	domain_redis(&f->d, "SET m1:{%s:%d}:parked_dropped 1", f->d.name, (int)f->p);
+	meet_end(f, 10);
+	sweep_audited(f, 2503);
+	expect_divergences(f, 0, 0, 2503);
+	assert_int_equal(domain_redis(&f->d, "ZCARD m1:{%s:%d}:ids", f->d.name, (int)f->p).integer, 1499);
+	assert_true(has_id(f, "8") && !has_id(f, "7") && !has_id(f, "x"));
+	assert_int_equal(domain_redis(&f->d, "EXISTS m1:{%s:%d}:parked m1:{%s:%d}:parked_dropped", f->d.name, (int)f->p, f->d.name,
+				      (int)f->p).integer, 2);
+	sweep_audited(f, 0);
+}
+
+static void test_extra_terms(void **state)
+{
+	struct fixture *f = *state;
+
+	apply_term(f, "1", "aa", 20);
+	apply_term(f, "2", "aa", 20);
+	apply_term(f, "3", "bb", 20);
+	apply_term(f, "3", NULL, 21);
+	for (int i = 0; i < 600; i++) /* a name longer than a term is none */
+		domain_redis(&f->d, "SADD m1:{%s:0}:t:%03d %d", f->d.name, i, 1 + i % 3);
+	domain_redis(&f->d, "SADD m1:{%s:0}:t:aa 3 4 x", f->d.name);
+	domain_redis(&f->d, "SADD m1:{%s:0}:t:bb 1 3", f->d.name);
+	meet_end(f, 10);
+	sweep_audited(f, 605);
+	expect_divergences(f, 0, 0, 605);
+	assert_int_equal(term_count(f, "aa"), 2);
+	assert_int_equal(term_count(f, "bb"), 0);
+	sweep_audited(f, 0);
+}
+
+/* Neither rows nor sweeps are stopped by keys of another type: they go, and what the table has is written anew. */
+static void test_keys_of_another_type_in_the_index(void **state)
+{
+	struct fixture *f = *state;
+	bool terms = f->d.spec.index == VIEW_INDEX_TERM;
+	struct view_change ch = snapshot_row("3", "v", 30), old = change("3", "v", 20);
+
+	ch.at.term = old.at.term = terms ? SLICE_LIT("aa") : SLICE_NONE;
+	apply(f, old);
+	domain_redis(&f->d, "SET m1:{%s:%d}:%s x", f->d.name, (int)f->p, terms ? "t:aa" : "ids");
+	audit_row(f, ch);
+	expect_divergences(f, 0, 1, 0);
+	assert_true(terms ? term_count(f, "aa") == 1 : has_id(f, "3"));
+	/* Nothing in the table wants these. */
+	domain_redis(&f->d, "SET m1:{%s:%d}:%s x", f->d.name, (int)f->p, terms ? "t:bb" : "ids");
+	domain_redis(&f->d, "SET m1:{%s:%d}:77 x", f->d.name, (int)f->p);
+	apply(f, change("3", NULL, 31));
+	meet_end(f, 10);
+	sweep_audited(f, 2);
+	expect_divergences(f, 0, 1, 2);
+	assert_int_equal(domain_redis(&f->d, "EXISTS m1:{%s:%d}:77 m1:{%s:%d}:ids m1:{%s:%d}:t:bb", f->d.name, (int)f->p, f->d.name,
+				      (int)f->p, f->d.name, (int)f->p).integer, 0);
+}
+
 /* ---- what readers are told ---- */
 
 static void load(struct fixture *f, int64_t mark_us)
@@ -676,6 +758,10 @@ int main(void)
 		TEST(test_sweep_refuses, setup),
 		TEST(test_ids, setup_ids),
 		TEST(test_terms, setup_term),
+		TEST(test_extra_ids, setup_ids),
+		TEST(test_extra_terms, setup_term),
+		TEST(test_keys_of_another_type_in_the_index, setup_ids),
+		TEST(test_keys_of_another_type_in_the_index, setup_term),
 		TEST(test_states, setup),
 		TEST(test_rolled_back, setup),
 		TEST(test_get_of_many, setup),
