@@ -21,6 +21,7 @@ struct outbox_row {
 };
 
 #define OUTBOX_IDS_MAX 500 /* ids in one statement */
+#define OUTBOX_LATE_US 1000000 /* a missing id is looked for this long; later the full scan finds it */
 
 /* Rows above <after>, and those of <ids>, in id order, at most <limit>. */
 enum err MUST_CHECK outbox_read(struct sql_conn *c, const struct owned_table *t, struct arena *a, uint64_t after, const uint64_t *ids,
@@ -48,7 +49,8 @@ enum err MUST_CHECK outbox_depth(struct sql_conn *c, struct arena *a, uint64_t *
 /* ---- snapshot ---- */
 /* Inserts ~begin; *version is its id. */
 enum err MUST_CHECK outbox_snapshot_begin(struct sql_db *db, const struct owned_table *t, int64_t deadline_us, uint64_t *version);
-/* Copies the next <limit> rows of the table above <*order> into the outbox in one transaction; moves *order; *count 0: done. */
+/* Copies the next <limit> rows of the table above <*order> into the outbox in one transaction; moves *order; *count 0: done.
+ * Of type 'snapshot'; 'rewritten' where a change of the row may be late: then a difference is no finding. */
 enum err MUST_CHECK outbox_snapshot_chunk(struct sql_db *db, const struct owned_table *t, int64_t deadline_us, size_t limit,
 					  uint64_t *order, size_t *count);
 enum err MUST_CHECK outbox_snapshot_end(struct sql_db *db, const struct owned_table *t, int64_t deadline_us, uint64_t begin);

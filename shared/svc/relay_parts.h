@@ -27,7 +27,6 @@
 #define RELAY_POLL_MS 20          /* changes from outside this process are found within this time */
 #define RELAY_SCAN_US 1000000
 #define RELAY_DELETE_US 250000
-#define RELAY_GAP_US 1000000      /* a missing id is looked for this long; later the full scan finds it */
 #define RELAY_GAPS_MAX OUTBOX_IDS_MAX
 #define RELAY_ENDS_MAX 16
 #define RELAY_PUBLISHED_MAX 200000 /* keys remembered between two scans; beyond it late rows are rewritten */

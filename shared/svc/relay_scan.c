@@ -24,7 +24,7 @@ static void gaps_expire(struct relay *r, int64_t now_us)
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->gap_count; i++) {
-		if (now_us - r->gaps[i].since_us < RELAY_GAP_US)
+		if (now_us - r->gaps[i].since_us < OUTBOX_LATE_US)
 			r->gaps[n++] = r->gaps[i];
 	}
 	r->gap_count = n;

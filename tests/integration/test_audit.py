@@ -222,6 +222,25 @@ def test_nothing_is_found_where_nothing_is_wrong(quiet):
     expect(quiet, before, {})
 
 
+@pytest.mark.parametrize("change", ["UPDATE item SET price = price + 7 WHERE id = 20", "DELETE FROM item WHERE id = 20",
+                                    "INSERT INTO item (id, name, broadcaster, category, price) VALUES (901, '늦게', 'testmall', '시험', 1)"])
+def test_a_late_commit_is_no_finding(quiet, change):
+    """A round waits for a row that was locked for so long that the relay has given its change up, and copies it before that is found."""
+    before, start = audits.all_found(quiet), audits.told(quiet, "item_svc")["last"]["started"]
+    with quiet.mysql("item") as late, late.cursor() as cursor:
+        late.begin()
+        cursor.execute(change)
+        quiet.sql("item", "UPDATE item SET price = price + 1 WHERE id = 21")
+        throughout(1.5, lambda: check(quiet, before, {}))   # the next id is known, and this one looked for no more
+        quiet.request("POST", quiet.admin("item_svc"), "/audit")
+        eventually(lambda: quiet.sql("item", "SELECT trx_id FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"), 10,
+                   "the round waits for the row")
+        late.commit()
+    audits.completed_after(quiet, "item_svc", start)
+    settled(quiet, COPIES_S)
+    expect(quiet, before, {})
+
+
 # --- when rounds run -------------------------------------------------------------------------
 
 def lead_alone(stack, **settings):

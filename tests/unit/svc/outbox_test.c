@@ -258,9 +258,36 @@ static void test_snapshot_of_a_locked_row(void **state)
 	assert_int_equal(domain_number(d, "SELECT COUNT(*) FROM outbox WHERE type = 'snapshot'"), 0);
 	assert_int_equal(outbox_snapshot_chunk(d->sql, &d->table, clock_mono_us() + SOON_US, 10, &order, &count), ERR_OK);
 	assert_int_equal(count, 2);
-	/* The row's own change comes first, the copy of its state behind it. */
+	/* The row's own change comes first, the copy of its state behind it. It is a second old by now, so it may be late. */
 	assert_int_equal(domain_number(d, "SELECT COUNT(*) FROM outbox AS o JOIN outbox AS s ON s.id > o.id AND s.aggregateid = o.aggregateid"
-					  " WHERE o.type = 'changed' AND s.type = 'snapshot' AND s.payload LIKE '%b2%'"), 1);
+					  " WHERE o.type = 'changed' AND s.type = 'rewritten' AND s.payload LIKE '%b2%'"), 1);
+	assert_int_equal(domain_number(d, "SELECT COUNT(*) FROM outbox WHERE type = 'snapshot' AND aggregateid = '1:1'"), 1);
+}
+
+static void add_old_row(struct domain *d, const char *table, const char *key, int age_ms)
+{
+	domain_sql(d, "INSERT INTO outbox (aggregatetype, aggregateid, type, created) VALUES"
+		      " ('%s', '%s', 'changed', UTC_TIMESTAMP(6) - INTERVAL %d MICROSECOND)", table, key, age_ms * 1000);
+}
+
+/* Only rows of this table's outbox, only such as are old enough, only the keys that they name. */
+static void test_snapshot_beside_late_rows(void **state)
+{
+	struct domain *d = *state;
+	uint64_t order = 0;
+	size_t count;
+
+	domain_sql(d, "INSERT INTO thing SELECT seq, 1, 'n' FROM seq_1_to_12");
+	domain_sql(d, "DELETE FROM outbox");
+	add_old_row(d, "thing", "1:1", 1100);
+	add_old_row(d, "thing", "1:12", 60000);
+	add_old_row(d, "thing", "1:999", 60000);
+	add_old_row(d, "thing", "1:3", 0);
+	add_old_row(d, "other", "1:4", 60000);
+	assert_int_equal(outbox_snapshot_chunk(d->sql, &d->table, clock_mono_us() + SOON_US, 100, &order, &count), ERR_OK);
+	assert_int_equal(count, 12);
+	assert_int_equal(domain_number(d, "SELECT COUNT(*) FROM outbox WHERE type = 'rewritten' AND aggregateid IN ('1:1', '1:12')"), 2);
+	assert_int_equal(domain_number(d, "SELECT COUNT(*) FROM outbox WHERE type = 'snapshot'"), 10);
 }
 
 static void test_state(void **state)
@@ -345,6 +372,7 @@ int main(void)
 		TEST(test_floor),
 		TEST(test_snapshot),
 		TEST(test_snapshot_of_a_locked_row),
+		TEST(test_snapshot_beside_late_rows),
 		TEST(test_state),
 		TEST(test_depth),
 		TEST(test_depth_of_a_long_outbox),
