@@ -167,6 +167,12 @@ static bool read_some(struct resp_conn *c, int64_t deadline_us)
 	return n > 0 && redisReaderFeed(c->reader, bytes, (size_t)n) == REDIS_OK;
 }
 
+/* Redis whose disk takes no writes refuses PING as well, but answers all reads: it is there. */
+static bool is_alive(const struct resp_value *v)
+{
+	return v->type == RESP_STATUS || (v->type == RESP_ERROR && slice_starts_with(v->text, SLICE_LIT("MISCONF")));
+}
+
 /* ---- commands ---- */
 
 enum err resp_send(struct resp_conn *c, const struct slice *args, size_t count)
@@ -315,19 +321,19 @@ static bool greet(struct resp_conn *c, const struct resp_address *a, int64_t dea
 	struct resp_value v = { .type = RESP_STATUS };
 	enum err e = queue_greeting(c, a) ? ERR_OK : ERR_NO_MEMORY;
 
-	while (e == ERR_OK && v.type == RESP_STATUS && c->outstanding > 0) {
+	while (e == ERR_OK && is_alive(&v) && c->outstanding > 0) {
 		c->timeout_ms = clock_left_ms(deadline_us);
 		e = resp_recv(c, arena, &v);
 	}
 	if (e != ERR_OK)
 		(void)snprintf(why, RESP_REFUSAL_BYTES, "no answer: %s", err_name(e));
-	else if (v.type == RESP_ERROR)
+	else if (v.type == RESP_ERROR && !is_alive(&v))
 		(void)snprintf(why, RESP_REFUSAL_BYTES, "%.*s", SLICE_ARG(v.text));
-	else if (v.type != RESP_STATUS)
+	else if (!is_alive(&v))
 		(void)snprintf(why, RESP_REFUSAL_BYTES, "an answer that is not of Redis");
 	arena_free(&arena);
 	c->timeout_ms = REPLY_MS;
-	return e == ERR_OK && v.type == RESP_STATUS;
+	return e == ERR_OK && is_alive(&v);
 }
 
 struct resp_conn *resp_conn_open(const struct resp_address *a, struct resp_db *db, bool pooled,
@@ -355,7 +361,7 @@ bool resp_conn_ping(struct resp_conn *c)
 	struct arena *arena = arena_create(GREETING_BYTES, GREETING_BYTES);
 	struct slice ping = SLICE_LIT("PING");
 	struct resp_value v;
-	bool alive = resp_call(c, arena, &ping, 1, &v) == ERR_OK && v.type == RESP_STATUS;
+	bool alive = resp_call(c, arena, &ping, 1, &v) == ERR_OK && is_alive(&v);
 
 	arena_free(&arena);
 	return alive;

@@ -29,7 +29,7 @@ struct resp_value {
 /* <url>: redis://[:password@]host:port/db. NULL and a sentence in <why> (static) when it does not parse. */
 struct resp_db *resp_db_create(struct slice url, size_t connections, const char **why);
 void resp_db_free(struct resp_db **db);
-bool resp_db_is_up(const struct resp_db *db);
+bool resp_db_is_up(const struct resp_db *db); /* answers; it may still refuse writes, for want of memory or disk */
 bool resp_db_wait_up(struct resp_db *db, int timeout_ms);
 
 /* A connection that the server has closed while it was idle is not handed out. Errors as of pool_acquire(). */

@@ -585,6 +585,26 @@ static void test_servers_that_are_not_ready(void **state)
 	}
 }
 
+/* It refuses PING with all writes, and answers every read. */
+static void test_server_whose_disk_is_full(void **state)
+{
+	struct pretender p;
+	struct resp_conn *c;
+	struct resp_db *db;
+	int64_t begin;
+
+	(void)state;
+	pretender_start(&p, "-MISCONF Errors writing to the AOF file: No space left on device\r\n");
+	db = open_db(p.url, 1);
+	assert_true(resp_db_wait_up(db, 5000));
+	for (begin = clock_mono_us(); elapsed_ms(begin) < 2500; usleep(1000)) /* pings are a second apart */
+		assert_true(resp_db_is_up(db));
+	c = take(db);
+	resp_release(&c);
+	resp_db_free(&db);
+	pretender_stop(&p);
+}
+
 static void test_server_that_speaks_out_of_turn(void **state)
 {
 	struct pretender p;
@@ -639,6 +659,7 @@ int main(void)
 		TEST(test_account_and_database),
 		TEST(test_password_alone),
 		cmocka_unit_test(test_servers_that_are_not_ready),
+		cmocka_unit_test(test_server_whose_disk_is_full),
 		cmocka_unit_test(test_server_that_speaks_out_of_turn),
 		TEST(test_errors_are_the_callers),
 	};
