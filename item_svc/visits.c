@@ -89,27 +89,37 @@ static enum err state_of(const struct visits *v)
 	return atomic_load(&v->spool) == NULL ? atomic_load(&v->unopened) : atomic_load(&v->last);
 }
 
-static const char *state_name(enum err e)
-{
-	return e == ERR_OK ? "up" : e == ERR_FULL ? "full" : "down";
-}
-
-static double spool_full(void *ctx)
-{
-	return state_of(ctx) == ERR_FULL;
-}
-
-void visits_tell(const struct visits *v, struct jsonw *w)
+static struct spool_stats stats_of(const struct visits *v)
 {
 	struct spool *spool = atomic_load(&v->spool);
 	struct spool_stats st = { .dropped = 0 };
 
 	if (spool != NULL)
 		spool_stats_get(spool, &st);
+	return st;
+}
+
+/* "dropping": new visits are kept, and older ones go for them. */
+static const char *state_name(enum err e, const struct spool_stats *st)
+{
+	if (e == ERR_OK)
+		return st->overflowing ? "dropping" : "up";
+	return e == ERR_FULL ? "full" : "down";
+}
+
+static double spool_full(void *ctx)
+{
+	return state_of(ctx) == ERR_FULL || stats_of(ctx).overflowing;
+}
+
+void visits_tell(const struct visits *v, struct jsonw *w)
+{
+	struct spool_stats st = stats_of(v);
+
 	jsonw_key(w, "spool");
 	jsonw_object(w);
 	jsonw_key(w, "state");
-	jsonw_string(w, slice_str(state_name(state_of(v))));
+	jsonw_string(w, slice_str(state_name(state_of(v), &st)));
 	jsonw_key(w, "lost");
 	jsonw_u64(w, counter_get(v->lost));
 	jsonw_key(w, "dropped");
@@ -127,7 +137,7 @@ struct visits *visits_start(struct service *s)
 	pthread_mutex_init(&v->lock, NULL);
 	v->recorded = metrics_counter(service_metrics(s), "moa_visits_recorded_total", "Visits written to the spool.", NULL);
 	v->lost = metrics_counter(service_metrics(s), "moa_visits_lost_total", "Visits that could not be written to the spool.", NULL);
-	metrics_gauge_fn(service_metrics(s), "moa_spool_full", "1 while the disk has no room for visits.", NULL, spool_full, v);
+	metrics_gauge_fn(service_metrics(s), "moa_spool_full", "1 while visits are lost for want of room: on the disk, or below SPOOL_MAX_MB.", NULL, spool_full, v);
 	atomic_store(&v->unopened, ERR_UNAVAILABLE);
 	(void)need_spool(v);
 	return v;

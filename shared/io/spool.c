@@ -113,6 +113,12 @@ static void segment_drop(struct spool *s, struct segment *g, const char *why)
 	segment_remove(s, g);
 }
 
+static void overflow(struct spool *s)
+{
+	s->stats.overflowing = true;
+	segment_drop(s, s->head, "full");
+}
+
 /* What follows the records read so far in <g> does not decode. */
 static void segment_cut(struct spool *s, struct segment *g)
 {
@@ -299,7 +305,7 @@ static enum err append_locked(struct spool *s, struct slice record)
 	if (s->write_fd >= 0 && spool_disk_is_unlinked(s->write_fd)) /* writing would succeed, into nowhere */
 		segment_drop(s, s->tail, "deleted");
 	while (s->head != NULL && s->stats.bytes + need > s->options.max_bytes)
-		segment_drop(s, s->head, "full");
+		overflow(s);
 	if (s->write_fd < 0 || s->tail->end >= s->options.segment_bytes)
 		e = begin_segment(s);
 	if (e != ERR_OK)
@@ -457,6 +463,7 @@ void spool_ack(struct spool *s)
 	}
 	s->in_flight = 0;
 	s->orphans = 0;
+	s->stats.overflowing = s->stats.overflowing && s->unread > 0;
 	if (s->reader_fd >= 0 && find_segment(s, s->reader_number) == NULL) { /* a deleted file takes room as long as it is open */
 		close(s->reader_fd);
 		s->reader_fd = -1;

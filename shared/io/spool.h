@@ -27,6 +27,7 @@ struct spool_stats {
 	uint64_t bytes;         /* on disk */
 	uint64_t records;       /* appended and not yet acknowledged */
 	uint64_t dropped;       /* records lost with the oldest segment, since start */
+	bool overflowing;       /* it was at <max_bytes> and dropped records; until all that is left is delivered */
 	uint64_t damaged;       /* torn or damaged places met, since start */
 	uint64_t append_errors; /* ENOSPC and the like, since start */
 	int last_errno;         /* of the last failed append; 0 when the last one succeeded */

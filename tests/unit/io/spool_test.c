@@ -205,6 +205,7 @@ static void test_full_drops_the_oldest(void **state)
 
 	append_range(s, 0, 40);
 	assert_int_equal(stats_of(s).dropped, 0);
+	assert_false(stats_of(s).overflowing);
 	append_range(s, 40, 41);
 	assert_int_equal(stats_of(s).dropped, 10);
 	assert_int_equal(stats_of(s).records, 31);
@@ -212,7 +213,14 @@ static void test_full_drops_the_oldest(void **state)
 	append_range(s, 41, 100);
 	assert_int_equal(stats_of(s).dropped, 60);
 	assert_int_equal(stats_of(s).append_errors, 0);
-	expect_range(f, s, 60, 100);
+	assert_true(stats_of(s).overflowing);
+	expect_range(f, s, 60, 70);
+	spool_ack(s);
+	assert_true(stats_of(s).overflowing);
+	expect_range(f, s, 70, 100);
+	assert_true(stats_of(s).overflowing);
+	spool_ack(s); /* all that is left is delivered */
+	assert_false(stats_of(s).overflowing);
 	spool_close(&s);
 }
 
