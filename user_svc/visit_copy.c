@@ -3,7 +3,7 @@
 
 #include "shared/base/log.h"
 #include "shared/svc/event.h"
-#include "shared/svc/view.h"
+#include "shared/svc/view_store.h"
 
 #define KEY_ALL VIEW_SCHEMA ":{visits:0}:all"
 #define KEY_POS VIEW_SCHEMA ":{visits:0}:pos"
@@ -28,12 +28,13 @@ static const char update_script[] =
 	"redis.call('HSET', KEYS[2], 'rev', ARGV[2])\n"
 	"return 1\n";
 
-/* ARGV: builder, ms for which another one's sign of life counts. */
+/* ARGV: builder, ms for which another one's sign of life counts. First what a Redis without room refuses: then the old copy stays. */
 static const char begin_script[] = LUA_NOW
 	"local b = redis.call('HMGET', KEYS[2], 'build', 'beat')\n"
 	"if b[1] and b[1] ~= ARGV[1] and now - (tonumber(b[2]) or 0) < tonumber(ARGV[2]) then return 0 end\n"
-	"redis.call('UNLINK', KEYS[1], KEYS[2])\n"
 	"redis.call('HSET', KEYS[2], 'build', ARGV[1], 'beat', string.format('%.0f', now))\n"
+	"redis.call('HDEL', KEYS[2], 'rev')\n"
+	"redis.call('UNLINK', KEYS[1])\n"
 	"return 1\n";
 
 /* ARGV: builder, revision, then user and text of each. */
@@ -60,7 +61,9 @@ static struct slice revision_text(struct arena *a, uint64_t revision)
 
 static enum err refused(const struct resp_value *r)
 {
-	log_warn("visit_copy.refused", "reply=%s", LOG_Q(r->type == RESP_ERROR ? r->text : SLICE_LIT("unexpected")));
+	if (r->type == RESP_ERROR)
+		return view_reply_error(r);
+	log_warn("visit_copy.refused", "reply=unexpected");
 	return ERR_UNAVAILABLE;
 }
 

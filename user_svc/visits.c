@@ -22,6 +22,7 @@
 #define SQL_MS 500
 #define REDIS_MS 500
 #define CHUNK_USERS 256
+#define WARN_MS 10000
 #define CHUNK_ARENA_BYTES 65536
 #define CHUNK_ARENA_LIMIT_BYTES (64 << 20)
 
@@ -36,6 +37,7 @@ struct visits {
 	size_t stored, strangers;
 	/* The copy and the table as they were when we last had nothing to do: only what stays different needs repair. */
 	uint64_t idle_copy, idle_table;
+	int64_t warned_us;
 
 	struct counter *stored_total, *strangers_total, *rebuilds;
 };
@@ -216,8 +218,9 @@ static void rebuild(struct visits *v)
 	arena_free(&a);
 	if (e == ERR_OK)
 		counter_add(v->rebuilds, 1);
-	/* After a failure the copy has no revision, so it is not used; tried again when idle. */
-	log_info("visits.rebuild", "result=%s revision=%llu", err_name(e), (unsigned long long)b.revision);
+	/* After a failure half way the copy has no revision, so it is not used; tried again when idle. */
+	if (e == ERR_OK || log_every(&v->warned_us, WARN_MS))
+		log_info("visits.rebuild", "result=%s revision=%llu", err_name(e), (unsigned long long)b.revision);
 }
 
 /* ---- after a transaction, and when idle ---- */

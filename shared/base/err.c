@@ -42,6 +42,8 @@ static const struct err_row err_rows[ERR_COUNT] = {
 			     "Another instance does this work. Nothing was done; try again soon." },
 	[ERR_FULL] = { 503, "Service Unavailable", "full",
 		       "There is no room to store this. Nothing was done; try again later." },
+	[ERR_READ_ONLY] = { 503, "Service Unavailable", "read_only",
+			    "This cannot be stored at present. Nothing was done; try again later." },
 	[ERR_CORRUPT] = { 500, "Internal Server Error", "corrupt", "Something went wrong on our side." },
 	[ERR_NO_MEMORY] = { 503, "Service Unavailable", "no_memory",
 			    "This request needs more memory than it may use. Nothing was done." },

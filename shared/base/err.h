@@ -29,6 +29,7 @@ enum err {
 	ERR_MOVED,           /* internal: a stored position is not the expected one */
 	ERR_NOT_LEADER,      /* internal: somebody else does this work now */
 	ERR_FULL,            /* internal: a bounded store is full (ENOSPC included) */
+	ERR_READ_ONLY,       /* internal: a store answers reads and refuses writes, because its disk does not take them */
 	ERR_CORRUPT,         /* internal: stored or received data does not decode */
 	ERR_NO_MEMORY,       /* 503 */
 	ERR_INTERNAL,        /* 500: a mistake of ours, logged where it was seen */

@@ -22,7 +22,8 @@ struct sql_conn; /* one connection */
 struct sql_options {
 	struct slice url;     /* mysql://user:password@host:port/schema, percent-encoded where needed */
 	size_t connections;
-	/* Runs on each new connection of the pool before it is handed out (the version floor); false closes it. May be NULL. */
+	/* Runs on each new connection of the pool before it is handed out (the version floor); false closes it. May be NULL.
+	 * Also on an idle one, once a second, while the server is full: it writes, so it tells whether there is room again. */
 	bool (*on_connect)(void *ctx, struct sql_conn *c);
 	void *ctx;
 };
@@ -31,6 +32,8 @@ struct sql_options {
 struct sql_db *sql_db_create(const struct sql_options *o, const char **why);
 void sql_db_free(struct sql_db **db);
 bool sql_db_is_up(const struct sql_db *db);
+/* Whether a statement was refused within the last 10 s because the server's disk, or a table, has no room. It answers reads. Any thread. */
+bool sql_db_is_full(const struct sql_db *db);
 bool sql_db_wait_up(struct sql_db *db, int timeout_ms);
 
 /* A connection that the server has closed while it was idle is not handed out. Errors as of pool_acquire(). */
@@ -75,7 +78,8 @@ struct slice sql_cell(const struct sql_rows *r, size_t row, size_t column);
 /* Runs a prepared statement. <rows> may be NULL; its cells live in <arena>.
  * Uses the connection's deadline (sql_set_deadline), 500 ms unless set.
  *   ERR_UNAVAILABLE     it was certainly not carried out (prepare failed, not sent, inside a transaction, a read that
- *                       changes nothing), or the server refused it: read-only, shutting down, full
+ *                       changes nothing), or the server refused it: read-only, shutting down
+ *   ERR_FULL            the server has no room for it: it was not carried out (logged once in 10 s)
  *   ERR_UNKNOWN_OUTCOME it was sent and not answered
  *   ERR_TIMEOUT         the deadline had passed before it was sent; the connection is all right
  *   ERR_CONFLICT        deadlock or lock wait timeout: roll back and try again (inside a transaction all that follows,

@@ -57,6 +57,11 @@ bool sql_conn_ping(struct sql_conn *c);
 /* Runs <literal>, which has no arguments and no result, guarded. <harmless>: see sql_session_failure(). */
 enum err MUST_CHECK sql_conn_command(struct sql_conn *c, const char *literal, bool harmless);
 
+/* ---- sql_db.c ---- */
+
+/* The server had no room for a statement. True when that is worth a line in the log. */
+bool sql_db_note_full(struct sql_db *db);
+
 /* ---- sql_session.c ---- */
 
 /* The defaults of sql.h. */

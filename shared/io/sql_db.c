@@ -19,6 +19,8 @@
 #define ADDRESS_BYTES 4096
 #define NAME_US (500 * US_PER_MS)
 #define REFUSED_UNKNOWN_HOST 2005 /* as the client library would say it */
+#define FULL_MS 10000      /* a server that is full takes some statements and refuses others */
+#define FULL_ASK_MS 1000
 #define RETRY_FIRST_US 1000 /* the winner of a deadlock needs about a round trip to commit */
 #define RETRY_MOST_US (32 * US_PER_MS)
 #define RETRY_NEEDS_US (20 * US_PER_MS) /* an attempt begun with less would only be cut, and cost its connection */
@@ -32,6 +34,9 @@ struct sql_db {
 	bool (*on_connect)(void *ctx, struct sql_conn *c);
 	void *ctx;
 	atomic_uint refusal; /* number of the last one logged, 0 after a success: each is logged once */
+	_Atomic int64_t full_us; /* monotonic: when it last had no room; 0: never */
+	int64_t full_logged_us;
+	int64_t full_asked_us;
 };
 
 static struct sql_conn *connect_somewhere(struct sql_db *db, bool pooled, struct sql_refusal *why)
@@ -81,8 +86,15 @@ static void *pooled_open(void *ctx)
 
 static bool pooled_ping(void *ctx, void *conn)
 {
-	(void)ctx;
-	return sql_conn_ping(conn);
+	struct sql_db *db = ctx;
+
+	if (!sql_conn_ping(conn))
+		return false;
+	if (db->on_connect != NULL && sql_db_is_full(db) && log_every(&db->full_asked_us, FULL_ASK_MS)) {
+		(void)db->on_connect(db->ctx, conn); /* a refusal is noted */
+		sql_session_reset(conn);
+	}
+	return !sql_is_broken(conn);
 }
 
 static void pooled_close(void *ctx, void *conn)
@@ -174,6 +186,19 @@ void sql_db_free(struct sql_db **dbp)
 bool sql_db_is_up(const struct sql_db *db)
 {
 	return pool_is_up(db->pool);
+}
+
+bool sql_db_note_full(struct sql_db *db)
+{
+	atomic_store(&db->full_us, clock_mono_us());
+	return log_every(&db->full_logged_us, FULL_MS);
+}
+
+bool sql_db_is_full(const struct sql_db *db)
+{
+	int64_t at_us = atomic_load(&((struct sql_db *)(uintptr_t)db)->full_us);
+
+	return at_us != 0 && clock_mono_us() - at_us < FULL_MS * US_PER_MS;
 }
 
 bool sql_db_wait_up(struct sql_db *db, int timeout_ms)

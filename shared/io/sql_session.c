@@ -155,10 +155,11 @@ static enum err meaning(unsigned number)
 	case SERVER_DUPLICATE_ENTRY_NAMED:
 		return ERR_DUPLICATE;
 	case SERVER_DISK_FULL:
+	case SERVER_TABLE_FULL:
+		return ERR_FULL;
 	case SERVER_TOO_MANY_CONNECTIONS:
 	case SERVER_OUT_OF_RESOURCES:
 	case SERVER_SHUTDOWN:
-	case SERVER_TABLE_FULL:
 	case SERVER_OPTION_PREVENTS:
 	case SERVER_INTERRUPTED:
 	case SERVER_TOO_MANY_STATEMENTS:
@@ -204,8 +205,8 @@ enum err sql_session_failure(struct sql_conn *c, unsigned number, const char *me
 		break_session(c);
 	if (e == ERR_CONFLICT && c->in_transaction)
 		c->doomed = true;
-	if (e == ERR_INTERNAL || e == ERR_UNAVAILABLE)
-		log_error("sql.refused", "errno=%u message=%s text=%s", number,
+	if (e == ERR_INTERNAL || e == ERR_UNAVAILABLE || (e == ERR_FULL && sql_db_note_full(c->db)))
+		log_error(e == ERR_FULL ? "sql.full" : "sql.refused", "errno=%u message=%s text=%s", number,
 			  LOG_Q(slice_str(quotes_values(number) ? "(withheld)" : message)),
 			  LOG_Q(slice_str(text == NULL ? "(made at run time)" : text)));
 	return e;

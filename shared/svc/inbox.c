@@ -2,8 +2,7 @@
  *
  * One instance of all does it (leader.h). A round: lead; have a consumer and positions; collect records until there are
  * INBOX_BATCH_MAX, or none waits, or something else happens (end of the log, position out of range, a newer log); store what was
- * collected; then see to that something.
- * Records keep their memory until their batch is stored.
+ * collected; then see to that something. Records keep their memory until their batch is stored.
  */
 #include "shared/svc/inbox.h"
 
@@ -59,8 +58,8 @@ struct inbox {
 	size_t count;
 	struct arena *arena;               /* of one attempt to store a batch */
 	struct inbox_lot lot;              /* records that nobody understands */
-	int64_t called_us;                 /* when committed() was last called */
-	int64_t warned_us;
+	int64_t called_us, warned_us;      /* when committed() was last called, and a wait last logged */
+	enum err warned;                   /* what it was for */
 	struct counter *applied, *corrupt, *moved, *restarted;
 	struct gauge *leader, *position[TOPIC_PARTITIONS_MAX];
 };
@@ -138,13 +137,10 @@ static enum err check_place(struct inbox *in, struct sql_conn *c, int32_t p)
 	struct place now;
 	enum err e = read_place(in, c, p, &now);
 
-	if (e != ERR_OK)
-		return e;
-	if (now.stored != ours->stored)
+	if (e == ERR_OK && (now.stored != ours->stored ||
+			    (now.stored && (now.stored_next != ours->stored_next || strcmp(now.stored_log, ours->stored_log) != 0))))
 		return ERR_MOVED;
-	if (now.stored && (now.stored_next != ours->stored_next || strcmp(now.stored_log, ours->stored_log) != 0))
-		return ERR_MOVED;
-	return ERR_OK;
+	return e;
 }
 
 static enum err write_place(struct inbox *in, struct sql_conn *c, int32_t p)
@@ -212,6 +208,13 @@ static bool anything_touched(const struct inbox *in)
 	return false;
 }
 
+static void warn(struct inbox *in, enum err e)
+{
+	if (e != in->warned || log_every(&in->warned_us, WARN_MS))
+		log_warn("inbox.waits", "topic=%s reason=%s", in->spec->topic->name, err_name(e));
+	in->warned = e;
+}
+
 /* Stores the batch, however long the database is away. ERR_MOVED: another instance was first; ERR_GONE: stopping. */
 static enum err store_batch(struct inbox *in)
 {
@@ -224,8 +227,8 @@ static enum err store_batch(struct inbox *in)
 			after_commit(in);
 		if (e == ERR_OK || e == ERR_MOVED)
 			break;
-		if (log_every(&in->warned_us, WARN_MS))
-			log_warn("inbox.waits", "topic=%s reason=%s", in->spec->topic->name, err_name(e));
+		warn(in, e);
+		(void)!leader_keep(in->session, &in->session_used_us); /* the lock is not lost by waiting */
 		if (!halt_back_off(&in->halt, &attempt, BACKOFF_MAX_MS))
 			return ERR_GONE;
 	}
@@ -435,8 +438,7 @@ static void *inbox_run(void *arg)
 			attempt = 0;
 			continue;
 		}
-		if (log_every(&in->warned_us, WARN_MS))
-			log_warn("inbox.waits", "topic=%s reason=%s", in->spec->topic->name, err_name(e));
+		warn(in, e);
 		forget_batch(in);
 		if (e == ERR_GONE)
 			broker_consumer_free(&in->consumer);
@@ -465,17 +467,14 @@ static void make_metrics(struct inbox *in)
 struct inbox *inbox_start(struct service *s, const struct inbox_spec *spec, void *ctx)
 {
 	struct inbox *in = calloc(1, sizeof(*in));
-	int rc;
 
-	if (in == NULL)
-		abort();
-	assert(spec->topic->partitions <= TOPIC_PARTITIONS_MAX);
+	assert(in != NULL && spec->topic->partitions <= TOPIC_PARTITIONS_MAX);
 	*in = (struct inbox){ .service = s, .spec = spec, .ctx = ctx, .arena = arena_create(ARENA_BYTES, ARENA_LIMIT_BYTES) };
 	inbox_lot_init(&in->lot, spec);
 	halt_init(&in->halt);
 	make_metrics(in);
-	rc = pthread_create(&in->thread, NULL, inbox_run, in);
-	assert(rc == 0);
+	if (pthread_create(&in->thread, NULL, inbox_run, in) != 0)
+		abort();
 	return in;
 }
 

@@ -66,6 +66,7 @@ bool own_is_away(enum err e)
 	case ERR_BUSY:     /* no connection became free in time */
 	case ERR_TIMEOUT:
 	case ERR_CONFLICT:
+	case ERR_FULL:     /* a read may need room too: a temporary table */
 	case ERR_INTERNAL: /* a database that is being restored lacks tables, or rights */
 		return true;
 	default:

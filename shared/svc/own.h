@@ -40,6 +40,7 @@ enum err MUST_CHECK own_list_total(struct sql_conn *c, struct arena *a, const st
 /* Runs <body> in a transaction and commits it, until the request's deadline; see sql_transaction(). Once more when it was certainly
  * not done because the connection was a dead one. On a worker.
  *   ERR_UNKNOWN_OUTCOME  COMMIT was sent and not answered
+ *   ERR_FULL             the database has no room: nothing was done
  *   ERR_UNAVAILABLE      (or ERR_BUSY, ERR_TIMEOUT) nothing was done; also when the database refuses the statements */
 enum err MUST_CHECK own_write(struct request *rq, sql_body *body, void *ctx);
 

@@ -14,7 +14,8 @@
 #define LOOK_MS 100            /* how often a standby looks */
 #define BACKOFF_MAX_MS 1000
 #define WATERMARK_TIMEOUT_MS 1000
-#define REDIS_FULL_MS 500
+#define REFUSED_MS 500
+#define REFUSED_WARN_MS 10000
 
 /* Of commit to visible: fine where it should be (a few ms), coarse where something is wrong. */
 static const int64_t visible_bounds_us[] = { 500,   1000,  1500,  2000,   2500,   3000,   4000,    5000,    6000,     8000,  10000, 15000,
@@ -112,6 +113,7 @@ static bool stand_by(struct projection *p, struct view_position *at)
 		}
 		if (may_take_over(p, &at[0], &seen_beat, &since_us))
 			return true;
+		atomic_store(&p->refused, ERR_OK); /* another one is at work, and tells */
 		rest_consumer(p);
 		pause_ms(p, LOOK_MS);
 	}
@@ -301,9 +303,11 @@ static void recover(struct projection *p, enum err e)
 		log_info("projection.moved", "topic=%s", p->spec->topic->name);
 		break;
 	case ERR_FULL:
-		atomic_store(&p->redis_full, true);
-		log_error("projection.redis_full", "topic=%s", p->spec->topic->name);
-		pause_ms(p, REDIS_FULL_MS);
+	case ERR_READ_ONLY:
+		atomic_store(&p->refused, e);
+		if (log_every(&p->refused_us, REFUSED_WARN_MS))
+			log_error("projection.redis_full", "topic=%s reason=\"%s\"", p->spec->topic->name, view_waits_for(e));
+		pause_ms(p, REFUSED_MS);
 		break;
 	case ERR_GONE:
 		log_warn("projection.topic_gone", "topic=%s", p->spec->topic->name);
@@ -385,9 +389,9 @@ struct projection *projection_start(const struct projection_options *o)
 	return p;
 }
 
-bool projection_redis_is_full(struct projection *p)
+const char *projection_waits_for(struct projection *p)
 {
-	return atomic_load(&p->redis_full);
+	return view_waits_for(atomic_load(&p->refused));
 }
 
 bool projection_kafka_is_up(struct projection *p)

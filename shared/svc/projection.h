@@ -30,8 +30,8 @@ struct projection *projection_start(const struct projection_options *o);
 bool projection_kafka_is_up(struct projection *p);
 /* Whether this instance is the one that applies. Any thread. */
 bool projection_is_active(const struct projection *p);
-/* Whether what was to be applied last found own Redis out of memory. Any thread. */
-bool projection_redis_is_full(struct projection *p);
+/* Why own Redis refused what was to be applied last (view_waits_for()); NULL when it did not. Any thread. */
+const char *projection_waits_for(struct projection *p);
 /* Ends the threads (within about 3 s) and gives the role away, so that a standby takes over at once. */
 void projection_stop(struct projection **p);
 

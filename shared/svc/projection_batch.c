@@ -90,7 +90,7 @@ enum err projection_drain(struct projection *p, size_t left)
 		for (size_t i = 0; i < f->timed; i++)
 			histogram_add(p->visible, now_us > f->created_us[i] ? now_us - f->created_us[i] : 0);
 		counter_add(p->applied, f->events);
-		atomic_store(&p->redis_full, false);
+		atomic_store(&p->refused, ERR_OK);
 		p->last_beat_us = f->partition == 0 ? clock_mono_us() : p->last_beat_us;
 		projection_applied(p, f->partition, &f->to);
 	}
@@ -307,7 +307,7 @@ enum err projection_beat(struct projection *p, const char *by)
 	e = view_apply(p->o.view, p->redis, p->call_arena, &b, &stored);
 	if (e == ERR_OK) {
 		p->last_beat_us = clock_mono_us();
-		atomic_store(&p->redis_full, false);
+		atomic_store(&p->refused, ERR_OK);
 	}
 	return e;
 }

@@ -65,7 +65,7 @@ struct projection {
 	int32_t partitions;
 	pthread_t reader, settler;
 	_Atomic bool stop;
-	_Atomic bool redis_full;    /* the last call found it out of memory */
+	_Atomic enum err refused;   /* ERR_FULL or ERR_READ_ONLY: what the last call to Redis found */
 	_Atomic bool kafka_up;      /* the last question for watermarks was answered */
 
 	/* Reader only. */
@@ -78,6 +78,7 @@ struct projection {
 	int64_t last_beat_us;       /* monotonic */
 	unsigned attempt;           /* failures in a row, for the backoff */
 	int64_t warned_us;          /* when a parked event was last logged */
+	int64_t refused_us;         /* and when a refusal was */
 
 	pthread_mutex_t lock;       /* lock order: consumer_lock before lock */
 	pthread_cond_t wake;        /* of the settler */
@@ -102,7 +103,7 @@ enum err MUST_CHECK projection_take(struct projection *p, const struct broker_re
 void projection_take_end(struct projection *p, int32_t partition, int64_t next);
 /* Sends all batches; the memory of their records is free afterwards. */
 enum err MUST_CHECK projection_flush(struct projection *p);
-/* Reads answers until at most <left> are outstanding. ERR_MOVED, ERR_FULL, ERR_UNAVAILABLE as of view_apply_recv(). */
+/* Reads answers until at most <left> are outstanding. ERR_MOVED, ERR_FULL, … as of view_apply_recv(). */
 enum err MUST_CHECK projection_drain(struct projection *p, size_t left);
 /* Moves partition <n> from parts[n].at to <next> in <log>, alone, waiting for the answer. */
 enum err MUST_CHECK projection_jump(struct projection *p, int32_t n, int64_t next, const char *log, enum view_reset reset);

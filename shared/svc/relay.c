@@ -108,6 +108,13 @@ static void set_flowing(struct relay *r, bool flowing)
 	pthread_mutex_unlock(&r->lock);
 }
 
+static bool delete_is_due(const struct relay *r, int64_t now_us)
+{
+	if (r->delete_refused) /* not at once again, however many there are */
+		return now_us - r->last_delete_us >= RELAY_SCAN_US;
+	return r->done_count >= OUTBOX_IDS_MAX || now_us - r->last_delete_us >= RELAY_DELETE_US;
+}
+
 static enum err lead_step(struct relay *r)
 {
 	int64_t now_us = clock_mono_us();
@@ -117,12 +124,12 @@ static enum err lead_step(struct relay *r)
 	/* A held ~end needs a scan of its own: readers that load for the first time wait for it. */
 	if (e == ERR_OK && !more && (now_us - r->last_scan_us >= RELAY_SCAN_US || r->end_count > 0))
 		e = relay_scan(r);
-	if (e == ERR_OK && (r->done_count >= OUTBOX_IDS_MAX || now_us - r->last_delete_us >= RELAY_DELETE_US)) {
+	if (e == ERR_OK && delete_is_due(r, now_us)) {
 		e = relay_delete(r);
 		r->last_delete_us = now_us;
 	}
 	set_flowing(r, e == ERR_OK && !more);
-	if (e == ERR_OK && !more && r->done_count < OUTBOX_IDS_MAX)
+	if (e == ERR_OK && !more && (r->delete_refused || r->done_count < OUTBOX_IDS_MAX))
 		relay_wait(r, RELAY_POLL_MS);
 	return e;
 }
@@ -135,7 +142,7 @@ static enum err finish(struct relay *r)
 
 	while (e == ERR_OK && more && !relay_stopping(r))
 		e = relay_read(r, &more);
-	while (e == ERR_OK && r->done_count > 0 && !relay_stopping(r))
+	while (e == ERR_OK && r->done_count > 0 && !r->delete_refused && !relay_stopping(r))
 		e = relay_delete(r);
 	/* Not over a database that was restored a moment ago: the next leader shall see that it lacks them. */
 	if (e == ERR_OK)
@@ -170,6 +177,7 @@ static void end_term(struct relay *r)
 	sql_close(&r->session);
 	if (r->redis != NULL)
 		resp_close(&r->redis);
+	atomic_store(&r->own_refused, ERR_OK);
 	if (r->flight_count > 0) {
 		log_warn("relay.in_flight", "topic=%s rows=%zu", r->topic->name, r->flight_count);
 		rewrite_in_flight(r, r->flight, r->flight_count);

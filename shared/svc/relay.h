@@ -66,6 +66,8 @@ void relay_stop(struct relay *r, int drain_ms);
 void relay_free(struct relay **r);
 /* Whether this instance is the relay. Any thread. */
 bool relay_is_leader(const struct relay *r);
+/* Why own Redis refuses the copy (view_waits_for()); NULL when it does not, or another instance is the relay. Static. Any thread. */
+const char *relay_own_waits_for(const struct relay *r);
 /* A write was committed in this process: look now. Any thread. */
 void relay_wake(struct relay *r);
 /* A full snapshot round now (audit, repair). Any thread. */

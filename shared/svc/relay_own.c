@@ -9,6 +9,8 @@
 #include "shared/base/log.h"
 #include "shared/svc/relay_steps.h"
 
+#define REFUSED_US 5000000 /* a copy that outgrew its Redis is not filled again and again: each time costs a snapshot */
+
 static void own_fail(struct relay *r, const char *why)
 {
 	if (!r->own_broken)
@@ -19,6 +21,12 @@ static void own_fail(struct relay *r, const char *why)
 	pthread_mutex_lock(&r->lock);
 	r->own_end_valid = false;
 	pthread_mutex_unlock(&r->lock);
+}
+
+static void own_refused(struct relay *r, enum err e)
+{
+	atomic_store(&r->own_refused, e);
+	own_fail(r, view_waits_for(e) != NULL ? view_waits_for(e) : err_name(e));
 }
 
 /* One batch of one partition: <part> says what, and in part->to at most a mark and an end. */
@@ -39,8 +47,11 @@ static void apply_batch(struct relay *r, int32_t p, const struct view_batch *par
 		b.to = &to;
 		e = view_apply(r->own, r->redis, a, &b, &stored);
 		arena_free(&a);
-		if (e != ERR_OK)
-			own_fail(r, err_name(e));
+		if (e != ERR_OK) {
+			if (view_waits_for(e) != NULL)
+				r->own_refused_us = clock_mono_us();
+			own_refused(r, e);
+		}
 	}
 	r->own_at[p].next = to.next; /* counted on even if broken */
 }
@@ -143,6 +154,7 @@ enum err relay_own_begin(struct relay *r)
 	if (e != ERR_OK)
 		return e;
 	r->own_broken = false;
+	r->own_refused_us = 0;
 	e = read_positions(r, at);
 	for (int32_t p = 0; p < r->topic->partitions; p++) {
 		/* Not loaded: the predecessor ended before it swept. */
@@ -158,12 +170,33 @@ enum err relay_own_begin(struct relay *r)
 	return ERR_OK;
 }
 
+/* Whether Redis takes what needs room: a sign of life. While it does not, what the copy has stays: emptied, it could not be filled. */
+static bool takes_writes(struct relay *r, const struct view_position *at)
+{
+	struct view_position to = { .next = at->next }, stored;
+	struct view_batch b = { .from = at, .to = &to };
+	struct arena *a;
+	enum err e;
+
+	if (at->next < 0)
+		return true; /* there is nothing to lose */
+	memcpy(to.log, at->log, sizeof(to.log));
+	memcpy(to.by, r->instance, strlen(r->instance) + 1);
+	a = arena_create(4096, 1 << 20);
+	e = view_apply(r->own, r->redis, a, &b, &stored);
+	arena_free(&a);
+	atomic_store(&r->own_refused, e);
+	return e == ERR_OK;
+}
+
 enum err relay_own_repair(struct relay *r)
 {
 	struct view_position at[TOPIC_PARTITIONS_MAX];
 
+	if (!r->own_broken || (r->own_refused_us != 0 && clock_mono_us() - r->own_refused_us < REFUSED_US))
+		return ERR_OK;
 	/* The pool's probe says when a try is worth its time: a frozen Redis would hold Kafka up at each. */
-	if (!r->own_broken || !resp_db_is_up(r->redis_db) || read_positions(r, at) != ERR_OK)
+	if (!resp_db_is_up(r->redis_db) || read_positions(r, at) != ERR_OK || !takes_writes(r, &at[0]))
 		return ERR_OK;
 	r->own_broken = false;
 	for (int32_t p = 0; p < r->topic->partitions; p++) {
@@ -179,7 +212,7 @@ enum err relay_own_repair(struct relay *r)
 		arena_free(&a);
 		r->own_at[p] = to;
 		if (e != ERR_OK) {
-			own_fail(r, err_name(e));
+			own_refused(r, e);
 			return ERR_OK;
 		}
 	}
@@ -202,4 +235,9 @@ void relay_own_saved(struct relay *r)
 {
 	for (int32_t p = 0; p < r->topic->partitions; p++)
 		r->own_saved[p] = r->own_at[p].next;
+}
+
+const char *relay_own_waits_for(const struct relay *r)
+{
+	return view_waits_for(atomic_load(&((struct relay *)(uintptr_t)r)->own_refused));
 }

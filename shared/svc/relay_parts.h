@@ -81,6 +81,7 @@ struct relay {
 	struct idset *unsafe;             /* ids of late rows that must be written anew */
 	uint64_t *done;                   /* published ids in order, to be deleted as a prefix */
 	size_t done_count, done_size;
+	bool delete_refused;              /* for want of room, when it was last tried */
 	struct outbox_row ends[RELAY_ENDS_MAX]; /* ~end rows that wait for the next full scan; only id, payload (copied) and time */
 	char end_payload[RELAY_ENDS_MAX][64];
 	size_t end_count;
@@ -95,6 +96,8 @@ struct relay {
 	struct view_position own_at[TOPIC_PARTITIONS_MAX];
 	int64_t own_saved[TOPIC_PARTITIONS_MAX]; /* next as stored in relay_position */
 	bool own_broken;
+	int64_t own_refused_us;           /* monotonic: when a batch was refused last; 0: not in this term */
+	_Atomic enum err own_refused;     /* ERR_FULL or ERR_READ_ONLY: why the copy is broken; read by anybody */
 
 	/* ---- shared, under lock ---- */
 	pthread_mutex_t lock;

@@ -115,7 +115,8 @@ enum err relay_delete(struct relay *r)
 		e = sql_commit(r->session);
 	else
 		sql_rollback(r->session);
-	if (e == ERR_CONFLICT) /* a writer's lock: another time */
+	r->delete_refused = e == ERR_FULL;
+	if (e == ERR_CONFLICT || e == ERR_FULL) /* a writer's lock, or a disk without room even for that: another time */
 		return ERR_OK;
 	if (e != ERR_OK)
 		return e;
@@ -394,6 +395,8 @@ enum err relay_scan(struct relay *r)
 		e = relay_own_repair(r);
 	if (e == ERR_OK)
 		e = logident_save(r->log, r->session);
+	if (e == ERR_FULL) /* what is not stored makes a successor send more than it need, never less */
+		e = ERR_OK;
 	if (e == ERR_OK || e == ERR_MOVED || e == ERR_CONFLICT)
 		e = take_wish(r);
 	return e == ERR_OK ? check_triggers(r) : e;

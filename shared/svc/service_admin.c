@@ -19,14 +19,19 @@ struct service_admin {
 	int64_t start_us; /* wall clock */
 };
 
+static struct slice up_or_down(bool up)
+{
+	return up ? SLICE_LIT("up") : SLICE_LIT("down");
+}
+
 static void write_part(struct jsonw *w, const char *name, bool up)
 {
 	jsonw_key(w, name);
-	jsonw_string(w, up ? SLICE_LIT("up") : SLICE_LIT("down"));
+	jsonw_string(w, up_or_down(up));
 }
 
-/* <active>: this instance is the one of all that feeds it. <p>: what does, of a view of others. */
-static void write_view(struct jsonw *w, const struct view *v, bool active, struct projection *p)
+/* <active>: this instance is the one of all that feeds it. <waits_for>: what keeps it from that; NULL nothing. */
+static void write_view(struct jsonw *w, const struct view *v, bool active, const char *waits_for)
 {
 	struct view_state st;
 
@@ -44,9 +49,9 @@ static void write_view(struct jsonw *w, const struct view *v, bool active, struc
 		jsonw_null(w);
 	jsonw_key(w, "active");
 	jsonw_bool(w, active);
-	if (p != NULL && projection_redis_is_full(p)) {
+	if (waits_for != NULL) {
 		jsonw_key(w, "waits_for");
-		jsonw_string(w, SLICE_LIT("redis: out of memory"));
+		jsonw_string(w, slice_str(waits_for));
 	}
 	jsonw_object_end(w);
 }
@@ -67,17 +72,19 @@ static bool write_ready(void *ctx, struct jsonw *w)
 		kafka = kafka || projection_kafka_is_up(a->parts.projections[i]);
 	jsonw_key(w, "ready");
 	jsonw_bool(w, ready);
-	write_part(w, "mysql", sql);
+	jsonw_key(w, "mysql");
+	jsonw_string(w, sql_db_is_full(service_sql(s)) ? SLICE_LIT("full") : up_or_down(sql));
 	write_part(w, "redis", redis);
 	write_part(w, "kafka", kafka);
 	jsonw_key(w, "own");
 	jsonw_object(w);
-	write_view(w, service_own(s), relay_is_leader(service_relay(s)), NULL);
+	write_view(w, service_own(s), relay_is_leader(service_relay(s)), relay_own_waits_for(service_relay(s)));
 	jsonw_object_end(w);
 	jsonw_key(w, "views");
 	jsonw_object(w);
 	for (size_t i = 0; i < a->parts.view_count; i++)
-		write_view(w, a->parts.views[i], projection_is_active(a->parts.projections[i]), a->parts.projections[i]);
+		write_view(w, a->parts.views[i], projection_is_active(a->parts.projections[i]),
+			   projection_waits_for(a->parts.projections[i]));
 	jsonw_object_end(w);
 	if (a->parts.tell != NULL)
 		a->parts.tell(a->parts.app, w);
@@ -238,9 +245,22 @@ static const struct admin_route more[] = {
 
 /* ---- metrics ---- */
 
-static double redis_full(void *ctx)
+static double view_refused(void *ctx)
 {
-	return projection_redis_is_full(ctx);
+	return projection_waits_for(ctx) != NULL;
+}
+
+static double own_refused(void *ctx)
+{
+	return relay_own_waits_for(ctx) != NULL;
+}
+
+static void refused_metric(struct metrics *m, const struct view *v, double (*read)(void *ctx), void *ctx)
+{
+	char labels[64];
+
+	snprintf(labels, sizeof(labels), "view=\"%s\"", view_spec_of(v)->topic->domain);
+	metrics_gauge_fn(m, "moa_view_redis_full", "1 while own Redis takes no writes: out of memory, or of disk.", labels, read, ctx);
 }
 
 static double parked_now(void *ctx)
@@ -368,6 +388,11 @@ static double sql_up(void *ctx)
 	return sql_db_is_up(ctx);
 }
 
+static double sql_full(void *ctx)
+{
+	return sql_db_is_full(ctx);
+}
+
 static double redis_up(void *ctx)
 {
 	return resp_db_is_up(ctx);
@@ -392,16 +417,17 @@ static void register_metrics(struct service_admin *a)
 	metrics_counter_fn(m, "moa_http_refused_total", "Malformed requests refused before routing.", NULL, http_refused, h);
 	metrics_gauge_fn(m, "moa_up", "1 while a part answers.", "part=\"mysql\"", sql_up, service_sql(s));
 	metrics_gauge_fn(m, "moa_up", "1 while a part answers.", "part=\"redis\"", redis_up, service_resp(s));
+	metrics_gauge_fn(m, "moa_mysql_full", "1 while own MySQL refuses writes for want of room.", NULL, sql_full, service_sql(s));
 	metrics_gauge_fn(m, "process_start_time_seconds", "Start of the process, in Unix time.", NULL, start_time, a);
 	view_metrics(m, service_own(s));
+	refused_metric(m, service_own(s), own_refused, service_relay(s));
 	for (size_t i = 0; i < a->parts.view_count; i++) {
 		const char *domain = view_spec_of(a->parts.views[i])->topic->domain;
 		char labels[64];
 
 		view_metrics(m, a->parts.views[i]);
 		snprintf(labels, sizeof(labels), "view=\"%s\"", domain);
-		metrics_gauge_fn(m, "moa_view_redis_full", "1 while own Redis has no room for what is to be applied.", labels, redis_full,
-				 a->parts.projections[i]);
+		refused_metric(m, a->parts.views[i], view_refused, a->parts.projections[i]);
 		parked_metrics(m, view_parked(a->parts.views[i]), labels);
 	}
 	if (a->parts.inbox_parked != NULL)

@@ -114,9 +114,18 @@ enum err view_reply_error(const struct resp_value *r)
 {
 	if (slice_starts_with(r->text, SLICE_LIT("OOM")))
 		return ERR_FULL;
+	if (slice_starts_with(r->text, SLICE_LIT("MISCONF")))
+		return ERR_READ_ONLY;
 	if (!slice_starts_with(r->text, SLICE_LIT("LOADING")))
 		log_error("view.script", "reply=%s", LOG_Q(r->text));
 	return ERR_UNAVAILABLE;
+}
+
+const char *view_waits_for(enum err e)
+{
+	if (e == ERR_FULL)
+		return "redis: out of memory";
+	return e == ERR_READ_ONLY ? "redis: its disk takes no writes" : NULL;
 }
 
 static void copy_text(char *out, size_t size, struct slice s)

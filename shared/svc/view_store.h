@@ -55,7 +55,8 @@ struct view_batch {
 /* Queues one batch; nothing of it need live on. */
 enum err MUST_CHECK view_apply_send(struct view *v, struct resp_conn *c, struct arena *a, const struct view_batch *b);
 /* The answer to the oldest batch sent. ERR_MOVED: nothing was applied, *stored has next and log as they are.
- * ERR_FULL: Redis is out of memory. ERR_UNAVAILABLE: open a new connection, read positions again. */
+ * ERR_FULL: Redis is out of memory; ERR_READ_ONLY: its disk takes no writes. ERR_UNAVAILABLE: open a new connection, read positions
+ * again. */
 enum err MUST_CHECK view_apply_recv(struct view *v, struct resp_conn *c, struct arena *a, struct view_position *stored);
 /* Both. */
 enum err MUST_CHECK view_apply(struct view *v, struct resp_conn *c, struct arena *a, const struct view_batch *b,
@@ -70,6 +71,11 @@ enum err MUST_CHECK view_positions(struct view *v, struct resp_conn *c, struct a
  * Many small calls: others get their turn in between. No answer is left unread, unless the connection broke. */
 enum err MUST_CHECK view_sweep(struct view *v, struct resp_conn *c, int32_t p, const struct view_position *at, bool check,
 			       uint64_t *removed);
+
+/* What an error reply to a script means: ERR_FULL or ERR_READ_ONLY as above, else ERR_UNAVAILABLE, logged. */
+enum err MUST_CHECK view_reply_error(const struct resp_value *r);
+/* What a writer that got <e> waits for, for people; NULL unless it is ERR_FULL or ERR_READ_ONLY. Static. */
+const char *view_waits_for(enum err e);
 
 /* Takes positions into the view's state, as the monitor saw them; NULL: Redis does not answer. */
 void view_observe(struct view *v, const struct view_position *positions);
@@ -91,8 +97,6 @@ int64_t view_audited_us(const struct view *v);
 /* For view*.c. */
 struct slice view_key(const struct view *v, struct arena *a, int32_t p, struct slice rest);
 void view_divergences_add(struct view *v, enum view_divergence d, uint64_t n);
-/* Of an error reply to a script: ERR_FULL when Redis is out of memory, else ERR_UNAVAILABLE, logged. */
-enum err MUST_CHECK view_reply_error(const struct resp_value *r);
 /* Of an entry: ERR_CORRUPT, or its value (ptr NULL for a tombstone) without the term. */
 enum err MUST_CHECK view_entry_value(const struct view *v, struct slice entry, struct slice *value);
 #define VIEW_POS_FIELDS "next", "log", "mark", "end", "loaded", "loadedlog", "beat", "by"

@@ -300,7 +300,7 @@ static void test_errors_of_the_server(void **state)
 		{ 1213, ERR_CONFLICT, false },    { 1205, ERR_CONFLICT, false },    { 1020, ERR_CONFLICT, false },
 		{ 1062, ERR_DUPLICATE, false },   { 1586, ERR_DUPLICATE, false },   { 1290, ERR_UNAVAILABLE, false },
 		{ 1836, ERR_UNAVAILABLE, false }, { 1040, ERR_UNAVAILABLE, false }, { 3024, ERR_UNAVAILABLE, false },
-		{ 1969, ERR_UNAVAILABLE, false }, { 1114, ERR_UNAVAILABLE, false }, { 1366, ERR_INTERNAL, false },
+		{ 1969, ERR_UNAVAILABLE, false }, { 1114, ERR_FULL, false }       , { 1366, ERR_INTERNAL, false },
 		{ 1146, ERR_INTERNAL, false },    { 1053, ERR_UNAVAILABLE, true },
 	};
 	struct fixture *f = *state;
@@ -683,6 +683,37 @@ static void test_on_connect(void **state)
 	assert_true(no.calls > 1);
 }
 
+/* A refusal for want of room is known, and what writes on each new connection is asked whether there is some again. */
+static void test_full(void **state)
+{
+	struct greeting g = { .answer = true };
+	struct sql_options o = { .url = server_url("TEST_MYSQL_URL"), .connections = 1, .on_connect = greet, .ctx = &g };
+	int64_t until_us = clock_mono_us() + 10000000;
+	struct sql_conn *c;
+	struct sql_db *db;
+	const char *why;
+	int calls;
+
+	(void)state;
+	db = sql_db_create(&o, &why);
+	assert_true(sql_db_wait_up(db, 10000));
+	c = take(db);
+	assert_false(sql_db_is_full(db));
+	assert_int_equal(sql_run_text(c, SLICE_LIT("SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 1021"), NULL, NULL), ERR_FULL);
+	assert_true(sql_db_is_full(db));
+	calls = __atomic_load_n(&g.calls, __ATOMIC_SEQ_CST);
+	sql_release(&c);
+	while (__atomic_load_n(&g.calls, __ATOMIC_SEQ_CST) < calls + 2 && clock_mono_us() < until_us)
+		usleep(10000);
+	assert_true(g.calls >= calls + 2);
+	assert_true(sql_db_is_full(db));
+	until_us = clock_mono_us() + 20000000;
+	while (sql_db_is_full(db) && clock_mono_us() < until_us)
+		usleep(10000);
+	assert_false(sql_db_is_full(db));
+	sql_db_free(&db);
+}
+
 static void test_wrong_password(void **state)
 {
 	const char *url = server_url("TEST_MYSQL_URL").ptr;
@@ -728,6 +759,7 @@ int main(void)
 		TEST(test_deadlock_is_tried_again),
 		TEST(test_transaction_bodies),
 		cmocka_unit_test(test_on_connect),
+		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_wrong_password),
 	};
 

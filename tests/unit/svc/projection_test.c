@@ -422,14 +422,15 @@ static void test_redis_out_of_memory(void **state)
 	domain_redis(&f->d, "CONFIG SET maxmemory 1");
 	domain_produce(&f->d, p, "1:1", "not JSON", "changed", 20);
 	change(f, 1, 1, "newer", 21);
-	UNTIL(SOON_MS, projection_redis_is_full(f->p));
+	UNTIL(SOON_MS, projection_waits_for(f->p) != NULL);
+	assert_string_equal(projection_waits_for(f->p), "redis: out of memory");
 	assert_true(held_is(f, 1, 1, "one"));
 	assert_int_equal(kept(f, p), 0);
 	assert_string_equal(domain_pos(&f->d, p, "next"), next);
 	domain_redis(&f->d, "CONFIG SET maxmemory 0");
 	UNTIL(SOON_MS, held_is(f, 1, 1, "newer"));
 	assert_int_equal(kept(f, p), 1);
-	UNTIL(SOON_MS, !projection_redis_is_full(f->p));
+	UNTIL(SOON_MS, projection_waits_for(f->p) == NULL);
 }
 
 static void test_topic_made_anew(void **state)

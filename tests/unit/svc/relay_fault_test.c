@@ -258,6 +258,57 @@ static void test_own_redis_frozen(void **state)
 	proxy_stop(&proxy);
 }
 
+/* As long as <seconds> marks take: one goes out each second. */
+static void let_marks_pass(struct fixture *f, size_t seconds)
+{
+	size_t marks = domain_topic_count(&f->d, EVENT_KIND_MARK);
+
+	UNTIL(SOON_MS, domain_topic_count(&f->d, EVENT_KIND_MARK) >= marks + seconds * DOMAIN_PARTITIONS);
+}
+
+/* A Redis without memory: told, and what the copy holds is not emptied for a snapshot that would not fit either. */
+static void test_own_redis_out_of_memory(void **state)
+{
+	struct fixture *f = *state;
+
+	domain_sql(&f->d, "INSERT INTO thing VALUES (1, 1, 'a')");
+	start_and_settle(f);
+	UNTIL(SOON_MS, own_is_fresh(f));
+	assert_null(relay_own_waits_for(f->relay));
+	domain_redis(&f->d, "CONFIG SET maxmemory 1");
+	domain_sql(&f->d, "INSERT INTO thing VALUES (2, 2, 'b')");
+	UNTIL(SOON_MS, relay_own_waits_for(f->relay) != NULL);
+	assert_string_equal(relay_own_waits_for(f->relay), "redis: out of memory");
+	let_marks_pass(f, 8);
+	assert_non_null(last_of(f, "2:2").key.ptr);
+	assert_true(held_is(f, 1, 1, "a"));
+	assert_int_equal(domain_counter(&f->d, "moa_audit_rounds_total"), 1);
+	assert_string_equal(relay_own_waits_for(f->relay), "redis: out of memory");
+	domain_redis(&f->d, "CONFIG SET maxmemory 0");
+	UNTIL(SOON_MS, relay_own_waits_for(f->relay) == NULL && own_is_fresh(f));
+	assert_settles(f);
+}
+
+/* A database without room even to delete: what is published stays in the outbox, the term goes on. */
+static void test_no_room_to_delete(void **state)
+{
+	struct fixture *f = *state;
+
+	start_and_settle(f);
+	domain_sql(&f->d, "CREATE TRIGGER no_room BEFORE DELETE ON outbox FOR EACH ROW"
+			  " SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 1114");
+	for (int i = 1; i <= 600; i++) /* more than one deletion takes */
+		domain_sql(&f->d, "INSERT INTO thing VALUES (%d, %d, 'n')", i, i);
+	UNTIL(SOON_MS, last_of(f, "600:600").key.ptr != NULL);
+	let_marks_pass(f, 2);
+	assert_int_equal(domain_number(&f->d, "SELECT COUNT(*) FROM outbox"), 600);
+	assert_int_equal(domain_counter(&f->d, "moa_relay_elections_total"), 1);
+	assert_true(sql_db_is_full(f->d.sql));
+	domain_sql(&f->d, "DROP TRIGGER no_room");
+	assert_settles(f);
+	assert_int_equal(domain_counter(&f->d, "moa_relay_elections_total"), 1);
+}
+
 static size_t allocated(void)
 {
 	struct mallinfo2 m = mallinfo2();
@@ -479,6 +530,8 @@ int main(void)
 		TEST(test_own_sweep_fails),
 		TEST(test_own_copy_not_swept),
 		TEST(test_own_redis_frozen),
+		TEST(test_own_redis_out_of_memory),
+		TEST(test_no_room_to_delete),
 		TEST(test_kafka_stays_away),
 		TEST(test_kafka_comes_late),
 		TEST(test_stop_drains),

@@ -3,6 +3,7 @@
 
 #include "shared/base/hash.h"
 #include "shared/svc/inbox.h"
+#include "shared/svc/view_store.h"
 #include "user_svc/routes.h"
 #include "user_svc/store.h"
 #include "user_svc/user.h"
@@ -81,6 +82,12 @@ enum err resp_call(struct resp_conn *c, struct arena *a, const struct slice *arg
 	two[1] = (struct resp_value){ .type = copy.entry, .text = slice_str(copy.text) };
 	*out = (struct resp_value){ .type = RESP_ARRAY, .items = two, .count = 2 };
 	return copy.call;
+}
+
+enum err view_reply_error(const struct resp_value *r)
+{
+	assert_int_equal(r->type, RESP_ERROR);
+	return ERR_UNAVAILABLE;
 }
 
 struct inbox *inbox_start(struct service *s, const struct inbox_spec *spec, void *ctx)
