@@ -1,11 +1,12 @@
 """deploy/stack's own contract: verbs, idempotence, what it leaves to the caller, data that stays."""
 
+import json
 import os
 import subprocess
 
 import pytest
 
-from support.stack import STACK
+from support.stack import KAFKA_PORTS, STACK
 
 PARTS = ("item_redis", "item_db")
 
@@ -80,6 +81,28 @@ def test_a_callers_pipe_ends(parts):
         assert os.getsid(pid) != os.getsid(0)
         assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
         assert all(os.readlink(f"/proc/{pid}/fd/{number}").startswith(str(parts.folder)) for number in (1, 2))
+
+
+def test_kafka_listens_where_it_is_told_as_well(fresh):
+    """KAFKA_MORE_LISTENERS: whoever asks there is told the address given for it; the others go on as before."""
+    more, told = fresh._spare_ports(KAFKA_PORTS[0], 2)
+    fresh.environ["KAFKA_MORE_LISTENERS"] = f"FAR=127.0.0.1:{more}/127.0.0.1:{told}"
+    fresh.start("kafka")
+    for asked, answer in ((f"127.0.0.1:{more}", f"127.0.0.1:{told}"), (fresh.brokers, fresh.brokers)):
+        done = subprocess.run(["kcat", "-L", "-J", "-m", "10", "-b", asked], text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
+        assert [broker["name"] for broker in json.loads(done.stdout)["brokers"]] == [answer]
+
+
+def test_a_listener_that_is_none_is_said(fresh):
+    fresh.environ["KAFKA_MORE_LISTENERS"] = "FAR=127.0.0.1:1"
+    done = fresh.run("start", "kafka", check=False)
+    assert done.returncode == 1 and "FAR=127.0.0.1:1" in done.stderr
+
+
+def test_where_the_gateway_finds_a_service_can_be_told(fresh):
+    before = fresh.settings("gateway")
+    fresh.environ.update(ITEM_ADDR="127.0.0.1:1001", ITEM_ADMIN_PORT="1002")
+    assert fresh.settings("gateway") == {**before, "ITEM_ADDR": "127.0.0.1:1001", "ITEM_ADMIN_PORT": "1002"}
 
 
 def test_sql_and_redis_clients(parts):
