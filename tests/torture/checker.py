@@ -8,8 +8,9 @@ import threading
 
 from history import Outcome
 
-LOST, PHANTOM, BACK, OWN, WRONG, REFUSED, SICK = KINDS = (
-    "lost", "phantom", "back in time", "own write missed", "wrong a second after health", "non-2xx where 2xx is promised", "not healthy again")
+LOST, PHANTOM, BACK, OWN, WRONG, REFUSED, UNCLEAN, SICK = KINDS = (
+    "lost", "phantom", "back in time", "own write missed", "wrong a second after health", "non-2xx where 2xx is promised", "an unclean failure",
+    "not healthy again")
 EVIDENCE_MAX = 5   # of each kind; the rest is only counted
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from client import Client
 from history import Outcome
-from scene import DOMAINS, GATEWAY_LINES, KAFKA_LINES, SERVICES, STORE_LINES
+from scene import DOMAINS, GATEWAY_LINES, KAFKA_LINES, SERVICES, STORES
 from support.chaos import dump_keys, restore_keys
-from support.stack import ROOT
+from support.stack import ROOT, StackError
 
 SLOW_MS = (20, 60, 150, 400)
-LINES = (*STORE_LINES, *KAFKA_LINES, *GATEWAY_LINES)
+LINES = (*STORES, *KAFKA_LINES, *GATEWAY_LINES)
 REDISES = tuple(f"{domain}_redis" for domain in DOMAINS)
 RELOADED_S = 10
 QUIET = 8            # of the keys that can be replayed, those written longest ago: nobody else hides what comes of it
@@ -35,8 +35,8 @@ class Fault:
 
 # kind: (weight, parts, longest duration in seconds)
 KINDS = {
-    "kill": (5, (*SERVICES, *STORE_LINES, "kafka", "gateway"), 4),
-    "freeze": (5, (*SERVICES, *STORE_LINES, "kafka", "gateway"), 6),
+    "kill": (5, (*SERVICES, *STORES, "kafka", "gateway"), 4),
+    "freeze": (5, (*SERVICES, *STORES, "kafka", "gateway"), 6),
     "cut": (4, LINES, 6),
     "hold": (4, LINES, 6),
     "slow": (3, LINES, 6),
@@ -48,12 +48,13 @@ KINDS = {
 FAULTS = tuple((kind, part) for kind, (_, parts, _) in KINDS.items() for part in parts)
 
 
-def random_round(choice):
-    """One to three faults of different parts within a few seconds."""
+def random_round(choice, word=""):
+    """One to three faults of different parts within a few seconds; only of parts whose name contains <word>."""
     faults, parts = [], set()
+    kinds = {kind: (weight, allowed, longest_s) for kind, (weight, every, longest_s) in KINDS.items() if (allowed := [part for part in every if word in part])}
     for _ in range(choice.choice((1, 1, 2, 2, 3))):
-        kind = choice.choices(list(KINDS), [weight for weight, _, _ in KINDS.values()])[0]
-        _, allowed, longest_s = KINDS[kind]
+        kind = choice.choices(list(kinds), [weight for weight, _, _ in kinds.values()])[0]
+        _, allowed, longest_s = kinds[kind]
         part = choice.choice(allowed)
         if part not in parts:
             parts.add(part)
@@ -67,11 +68,11 @@ class Nemesis:
 
     def __init__(self, scene, seed):
         self.scene, self.stack, self.choice = scene, scene.stack, random.Random(seed)
-        self.saved, self.replayed = {}, []
+        self.word, self.saved, self.replayed = scene.options.parts, {}, []
 
     def round(self, faults=None):
         """Breaks and mends <faults>, or some by chance. Afterwards every part runs; whether all is healthy is another question."""
-        faults = random_round(self.choice) if faults is None else faults
+        faults = random_round(self.choice, self.word) if faults is None else faults
         steps = sorted([(fault.at_s, 0, fault) for fault in faults] + [(fault.at_s + fault.lasts_s, 1, fault) for fault in faults],
                        key=lambda step: step[:2])
         start = time.monotonic()
@@ -108,13 +109,20 @@ class Nemesis:
         if fault.part == "gateway" and fault.kind == "kill":
             self.scene.health.gateway_lost = time.monotonic()
         if fault.kind in ("cut", "hold", "slow"):
-            self.scene.links.set(fault.part, "open")
+            self.scene.hits[(fault.kind, fault.part)] += self.scene.links.set(fault.part, "open")
         elif fault.kind == "kill":
-            self.stack.start(fault.part)
+            self._start(fault.part)
         elif fault.kind == "freeze":
             self.stack.unpause(fault.part)
         elif fault.kind == "roll back":
             restore_keys(self._redis(fault.part), self.saved.pop(fault.part))
+
+    def _start(self, part):
+        """A part that goes on trying after 30 s is given as long once more."""
+        try:
+            self.stack.start(part)
+        except StackError:
+            self.stack.start(part)
 
     def _replay(self):
         """Then the key is written anew, as a relay's successor does it. The checker sees what comes in between."""

@@ -5,9 +5,9 @@ import random
 import time
 
 import visits
-from checker import PHANTOM, REFUSED, Read, Watcher
+from checker import PHANTOM, REFUSED, UNCLEAN, Read, Watcher
 from client import Client, Memory
-from promises import promised
+from promises import UNAVAILABLE, clean, promised
 from scene import FLAGGED, PASSING, PRICED
 
 TOKEN_LIMIT_S = 25      # facts are kept 30 s
@@ -24,7 +24,7 @@ class Reader:
         self.remembers = through_gateway or with_memory
         self.watchers = {domain: Watcher(scene.violations) for domain in PLURAL}
         self.last_read = dict.fromkeys(PLURAL, 0.0)
-        self.reads = self.judged_2xx = self.marked = self.unknown_flags = self.late_visits = 0
+        self.reads = self.judged_2xx = self.failed = self.marked = self.unknown_flags = self.late_visits = self.unreached = self.direct = 0
 
     # --- asking ----------------------------------------------------------------------------------
 
@@ -33,19 +33,30 @@ class Reader:
         health = self.scene.health
         answer = self.client.ask(method, domain, path, body)
         self.reads += method == "GET"
-        if promised(health, domain, kind, answer.begin, self.client.through_gateway):
-            self.judged_2xx += 1
-            if not 200 <= answer.status < 300:
-                self._refused(kind, method, domain, path, answer)
+        must, done = promised(health, domain, kind, answer.begin, self.client.through_gateway), 200 <= answer.status < 300
+        self.judged_2xx += must
+        if not done:
+            fits = clean(health, domain, answer.status, answer.begin, self.client.through_gateway)
+            self.failed += fits is not None
+            if must or fits is False:
+                self._refused(REFUSED if must else UNCLEAN, kind, method, domain, path, answer)
+        self._count_cut_off(domain, done, answer)
         self.marked += bool(answer.degraded)
         return answer
 
-    def _refused(self, kind, method, domain, path, answer):
+    def _count_cut_off(self, domain, done, answer):
+        """What became of requests to a service that runs and that the gateway does not reach."""
+        health, service = self.scene.health, f"{domain}_svc"
+        if f"gateway-{service}" in health.broken and health.intact(service, answer.begin):
+            self.unreached += self.client.through_gateway and health.intact("gateway", answer.begin) and answer.status in UNAVAILABLE[True]
+            self.direct += not self.client.through_gateway and done
+
+    def _refused(self, violation, kind, method, domain, path, answer):
         time.sleep(STALL_SEEN_S)    # a stall is known only at the next beat
         if self.scene.stalls.between(answer.begin - 1, answer.end + STALL_SEEN_S):
             self.scene.excused += 1
             return
-        self.scene.violations.add(REFUSED, f"{method} {self.client.where(domain, path)} ({kind}) [{answer.begin:.3f}–{answer.end:.3f}]: {answer}; "
+        self.scene.violations.add(violation, f"{method} {self.client.where(domain, path)} ({kind}) [{answer.begin:.3f}–{answer.end:.3f}]: {answer}; "
                                            f"broken: {sorted(self.scene.health.broken)}")
 
     def items(self):

@@ -3,7 +3,7 @@
 import sys
 import time
 
-from checker import KINDS
+from checker import KINDS, LOST, REFUSED, UNCLEAN
 from history import Outcome
 from nemesis import FAULTS
 from sometimes import met
@@ -55,7 +55,8 @@ class Report:
         say(f"health: back after {_spread(self.heal_s)}; all answers and tables agreed after {_spread(self.agree_s)}")
         say(f"the machine stood still for {self.scene.stalls.total_s():.1f} s; {self.scene.excused} requests excused by it")
         self._say_met(counters)
-        self._say_violations(violations, history.writes(Outcome.DONE), seen, judged)
+        failed = sum(reader.failed for reader in self.scene.readers)
+        self._say_violations(violations, seen, {LOST: history.writes(Outcome.DONE), REFUSED: judged, UNCLEAN: failed})
         return violations.total() == 0
 
     def _say_faults(self):
@@ -69,10 +70,10 @@ class Report:
         for what, count in met(self.scene, counters):
             say(f"    {count:8d} {what}{'' if count else '   NOT MET IN THIS RUN'}")
 
-    def _say_violations(self, violations, writes, seen, judged):
+    def _say_violations(self, violations, seen, samples):
         say(f"violations: {violations.total()}")
         for kind in KINDS:
-            of = judged if kind.startswith("non-2xx") else writes if kind == "lost" else seen
+            of = samples.get(kind, seen)
             bound = f" (0 of {of}: less than {3 / of:.1e} with 95 % confidence)" if violations.counts[kind] == 0 and of else ""
             say(f"    {violations.counts[kind]:8d} {kind}{bound}")
             for first, *rest in violations.evidence[kind]:

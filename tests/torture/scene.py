@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 
 from checker import Violations  # noqa: E402
 from history import History  # noqa: E402
-from link import Links  # noqa: E402
+from link import Network  # noqa: E402
 from support.stack import ADMIN_PORT, DB_PORT, DOMAINS, KAFKA_PORTS, REDIS_PORT, SAMPLE_TOKEN, SERVICES, Stack  # noqa: E402,F401
 
 LATE_S = 0.15         # a thread that waited this long for a processor: the machine, not the shop, stood still (Redis has 0.2 s to answer)
@@ -19,9 +19,9 @@ WATCHED = tuple(f"{domain}_{kind}" for domain in DOMAINS for kind in ("svc", "db
 FLAGGED = range(1, 31)      # items with alarms and visits: neither changed nor deleted
 PRICED = range(31, 41)      # items whose name and price change
 PASSING = range(2101, 2109)  # items that come and go
-STORE_LINES = tuple(f"{domain}_{kind}" for domain in DOMAINS for kind in ("db", "redis"))   # named as the part that a service reaches over it
-KAFKA_LINES = tuple(f"{service}>kafka" for service in SERVICES)
-GATEWAY_LINES = tuple(f"gateway>{service}" for service in SERVICES)     # requests and checks
+STORES = tuple(f"{domain}_{kind}" for domain in DOMAINS for kind in ("db", "redis"))     # and the lines to them
+KAFKA_LINES = tuple(f"{service}-kafka" for service in SERVICES)
+GATEWAY_LINES = tuple(f"gateway-{service}" for service in SERVICES)     # requests and checks
 
 
 def item_value(item_id, number):
@@ -60,8 +60,8 @@ class Gate:
 class Stalls:
     """When this machine let us, a part or the network wait for a processor: what was late or refused then proves nothing."""
 
-    def __init__(self, stack, network):
-        self.stack, self.network, self.waited = stack, network, {}
+    def __init__(self, stack, links):
+        self.stack, self.links, self.waited = stack, links, {}
         self.spans, self.ending = [], threading.Event()
         self.thread = threading.Thread(target=self._watch, daemon=True)
         self.thread.start()
@@ -70,18 +70,23 @@ class Stalls:
         before = time.monotonic()
         while not self.ending.wait(BEAT_S):
             moment = time.monotonic()
-            if moment - before > BEAT_S + LATE_S or self._a_part_waited():
+            waited = (moment - before - BEAT_S > LATE_S, self._a_part_waited(), self.links.late_s() > LATE_S)
+            if any(waited):
                 if self.spans and self.spans[-1][1] == before:
                     self.spans[-1] = (self.spans[-1][0], moment)
                 else:
                     self.spans.append((before, moment))
             before = moment
 
+    def end(self):
+        self.ending.set()
+        self.thread.join()
+
     def _a_part_waited(self):
         """A thread of a part was ready to run and did not, for longer than is harmless, since the last look."""
         late, seen = False, {}
-        for pid in (self.network, *map(self.stack.pid, WATCHED)):
-            for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        for part in WATCHED:
+            for file in Path(f"/proc/{self.stack.pid(part)}/task").glob("*/schedstat"):
                 try:
                     seen[file] = int(file.read_text().split()[1]) / 1e9
                 except (OSError, IndexError):
@@ -137,7 +142,7 @@ class Scene:
         self.stack.environ.setdefault("ACCESS_LOG", "off")
         self.ports = {service: self.stack.port(service) for service in (*SERVICES, "gateway")}
         self.history, self.violations = History(), Violations()
-        self.health, self.gate, self.stalls = Health(1.0 + options.grace), Gate(), Stalls(self.stack, self.links.process.pid)
+        self.health, self.gate, self.stalls = Health(1.0 + options.grace), Gate(), Stalls(self.stack, self.links)
         self.ending = threading.Event()
         self.told = set()              # kinds of registers whose writes are answered with a Consistency-Token
         self.users = {}                # user id to token, of those whose tokens stay
@@ -150,13 +155,13 @@ class Scene:
         offset = self.stack.offset
         # A listener of Kafka for each service: its clients go where the listener that they asked tells them to go.
         listeners = dict(zip(SERVICES, self.stack._spare_ports(KAFKA_PORTS[0], len(SERVICES))))
-        links = Links({**{f"{domain}_db": [DB_PORT[domain] + offset] for domain in DOMAINS},
-                       **{f"{domain}_redis": [REDIS_PORT[domain] + offset] for domain in DOMAINS},
-                       **{f"{service}>kafka": [listeners[service]] for service in SERVICES},
-                       **{f"gateway>{service}": [self.stack.port(service), ADMIN_PORT[service] + offset] for service in SERVICES}})
+        links = Network([{f"{domain}_db": [DB_PORT[domain] + offset], f"{domain}_redis": [REDIS_PORT[domain] + offset],
+                          f"{service}-kafka": [listeners[service]],
+                          f"gateway-{service}": [self.stack.port(service), ADMIN_PORT[service] + offset]}
+                         for domain, service in zip(DOMAINS, SERVICES)])
         environ, more_listeners = self.stack.environ, []
         for domain, service in zip(DOMAINS, SERVICES):
-            name, (kafka,), (requests, checks) = domain.upper(), links.ports[f"{service}>kafka"], links.ports[f"gateway>{service}"]
+            name, (kafka,), (requests, checks) = domain.upper(), links.ports[f"{service}-kafka"], links.ports[f"gateway-{service}"]
             environ[f"{name}_SVC_MYSQL_URL"] = f"mysql://{domain}_svc:moa@127.0.0.1:{links.ports[domain + '_db'][0]}/{domain}"
             environ[f"{name}_SVC_REDIS_URL"] = f"redis://127.0.0.1:{links.ports[domain + '_redis'][0]}/0"
             environ[f"{name}_SVC_KAFKA_BROKERS"] = f"127.0.0.1:{kafka}"
@@ -167,6 +172,7 @@ class Scene:
 
     def close(self, keep_logs):
         self.ending.set()
+        self.stalls.end()
         self.gate.open()
         kept = self.stack.remove(keep_logs)
         self.links.close()

@@ -5,18 +5,20 @@ import threading
 import requests
 
 from history import Outcome
-from scene import SERVICES
+from scene import GATEWAY_LINES, KAFKA_LINES, SERVICES, STORES
 from support import metrics
 
 EVERY_S = 0.4
 SPOOLED = 5      # visits that wait at once: more than are on their way when all is well
+LINES = (("service to store", STORES), ("service to Kafka", KAFKA_LINES), ("gateway to service", GATEWAY_LINES))
+MODES = (("cut", "ended a connection"), ("hold", "held bytes"), ("slow", "slowed bytes"))
 
 
 class Counters:
     """Reads the services' metrics all the time; a counter that fell began anew with its process."""
 
     def __init__(self, scene):
-        self.scene, self.sums, self.peaks, self.last = scene, {}, {}, {}
+        self.scene, self.sums, self.peaks, self.last, self.without_kafka = scene, {}, {}, {}, 0
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
@@ -28,8 +30,11 @@ class Counters:
         for service in SERVICES:
             try:
                 samples = metrics.parse(requests.get(self.scene.stack.admin(service) + "/metrics", timeout=1).text)
+                kafka = requests.get(self.scene.stack.admin(service) + "/readyz", timeout=1).json()["kafka"]
             except (requests.RequestException, AssertionError):
                 continue
+            alone = f"{service}-kafka" in self.scene.health.broken and "kafka" not in self.scene.health.broken
+            self.without_kafka += alone and kafka != "up"
             for (name, labels), value in samples.items():
                 if name.endswith("_total"):
                     before = self.last.get((service, name, labels), 0.0)
@@ -69,4 +74,8 @@ def met(scene, counters):
         ("a visit arrived after later ones", sum(reader.late_visits for reader in readers)),
         ("an own write was looked for", sum(watcher.own_seen for watcher in watchers)),
         ("a token's fact was laid over a view", counters.sum("moa_token_facts_laid_total")),
+        ("the gateway said that it did not reach a service that ran", sum(reader.unreached for reader in readers)),
+        ("such a service answered directly meanwhile", sum(reader.direct for reader in readers)),
+        ("a service alone said that Kafka is away", counters.without_kafka),
+        *((f"a line {which} {said}", sum(scene.hits[(mode, line)] for line in lines)) for which, lines in LINES for mode, said in MODES),
     ]

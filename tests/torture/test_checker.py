@@ -1,10 +1,15 @@
 """The judge on histories made by hand: good ones pass, each kind of bad one is caught."""
 
+import random
+
 import pytest
 
 import visits
 from checker import BACK, LOST, OWN, PHANTOM, WRONG, Read, Violations, Watcher, judge_table
 from history import Outcome, Register
+from nemesis import FAULTS, random_round
+from promises import clean, promised
+from scene import GATEWAY_LINES, KAFKA_LINES, Health
 
 INFINITY = float("inf")
 
@@ -142,3 +147,74 @@ def test_visits():
     for item in (1, 2, 3, 4, 5, 5):
         shown = visits.after(shown, item)
     assert shown == (5, 4, 3)
+
+
+def broken(*names):
+    """The health of a shop in which <names> were broken, and a moment after that."""
+    health = Health(1.0)
+    health.heals()
+    for name in names:
+        health.breaks(name)
+    return health, health.changed[names[-1]] + 1 if names else 1.0
+
+
+@pytest.mark.parametrize("names, domain, kind, direct, through", [
+    ((), "item", "write", True, True),
+    (KAFKA_LINES, "item", "write", True, True),
+    (KAFKA_LINES, "user", "visits", True, True),
+    (("kafka",), "alarm", "write", True, True),
+    (("gateway-item_svc",), "item", "list", True, False),
+    (("gateway-item_svc",), "alarm", "write", True, True),
+    (("gateway-alarm_svc",), "alarm", "write", True, False),
+    (GATEWAY_LINES, "user", "visits", True, False),
+    (("gateway",), "item", "list", True, False),
+    (("item_svc",), "item", "list", False, False),
+    (("item_db",), "item", "list", True, True),
+    (("item_db",), "item", "write", False, False),
+    (("item_redis",), "item", "detail", True, True),
+    (("item_redis",), "alarm", "list", True, True),
+    (("alarm_redis",), "alarm", "list", False, False),
+    (("item_db", "item_redis"), "item", "list", False, False),
+    (("user_svc", "user_db", "user_redis", "kafka"), "item", "write", True, True),
+])
+def test_what_deserves_a_2xx(names, domain, kind, direct, through):
+    health, moment = broken(*names)
+    assert promised(health, domain, kind, moment, False) == direct
+    assert promised(health, domain, kind, moment, True) == through
+
+
+def test_a_line_counts_as_broken_until_all_is_healthy():
+    """Also for a request that began before it was broken; no longer for one that began after all was healthy."""
+    health, moment = broken("gateway-item_svc")
+    assert not promised(health, "item", "list", moment - 2, True)
+    health.heals()
+    assert not promised(health, "item", "list", moment - 2, True)
+    assert promised(health, "item", "list", moment, True)
+
+
+@pytest.mark.parametrize("names, status, direct, through", [
+    (("gateway-item_svc",), 502, False, True),
+    (("gateway-item_svc",), 503, True, True),
+    (("gateway-item_svc",), 504, False, True),
+    (("gateway-item_svc",), 0, False, False),
+    (("gateway-item_svc",), 404, False, False),
+    (("item_db",), 401, False, False),
+    (("item_db",), 500, False, False),
+    (("item_svc",), 0, None, False),
+    (("item_svc",), 503, None, True),
+    (("gateway",), 0, False, None),
+    (("item_svc", "gateway"), 401, None, None),
+])
+def test_how_a_request_may_fail(names, status, direct, through):
+    health, moment = broken(*names)
+    assert clean(health, "item", status, moment, False) is direct
+    assert clean(health, "item", status, moment, True) is through
+
+
+def test_faults_hit_every_line_and_can_be_limited():
+    lines = {*KAFKA_LINES, *GATEWAY_LINES}
+    for mode in ("cut", "hold", "slow"):
+        assert lines <= {part for kind, part in FAULTS if kind == mode}
+    choice = random.Random(1)
+    assert {fault.part for _ in range(300) for fault in random_round(choice, "gateway-")} == set(GATEWAY_LINES)
+    assert lines <= {fault.part for _ in range(2000) for fault in random_round(choice)}

@@ -9,7 +9,7 @@ import sys
 import time
 
 import mutants
-from nemesis import Nemesis
+from nemesis import FAULTS, Nemesis
 from report import Report, say
 from scene import Scene
 from settle import compare, heal
@@ -26,10 +26,14 @@ def options():
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--mutant", choices=mutants.names(), help="a broken build: the run succeeds when it is caught")
     parser.add_argument("--schedule", choices=mutants.names(), help="the faults that bring out this mutant, in place of random ones")
+    parser.add_argument("--parts", default="", metavar="WORD", help="only faults of parts and lines whose name contains WORD")
     parser.add_argument("--build", default=None, help="folder of the programs (build/)")
     parser.add_argument("--grace", type=float, default=4.0, help="seconds beyond the one that answers have to be right again (%(default)s)")
     parser.add_argument("--keep-logs", action="store_true", help="keep the logs also when nothing was wrong")
-    return parser.parse_args()
+    wanted = parser.parse_args()
+    if not any(wanted.parts in part for _, part in FAULTS):
+        parser.error(f"no part's name contains {wanted.parts}")
+    return wanted
 
 
 def run(scene, wanted, seed, report):
