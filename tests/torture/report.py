@@ -53,7 +53,8 @@ class Report:
         say(f"reads: {self._reads()}, {seen} values compared; {judged} requests had to be 2xx")
         self._say_faults()
         say(f"health: back after {_spread(self.heal_s)}; all answers and tables agreed after {_spread(self.agree_s)}")
-        say(f"the machine stood still for {self.scene.stalls.total_s():.1f} s; {self.scene.excused} requests excused by it")
+        say(f"the machine stood still for {self.scene.stalls.total_s():.1f} s; {self.scene.excused} requests excused by it; "
+            f"looks at which one had waited: {', '.join(f'{part} {count}' for part, count in self.scene.stalls.who.most_common()) or 'none'}")
         self._say_met(counters)
         failed = sum(reader.failed for reader in self.scene.readers)
         self._say_violations(violations, seen, {LOST: history.writes(Outcome.DONE), REFUSED: judged, UNCLEAN: failed})

@@ -15,7 +15,7 @@ from support.stack import ADMIN_PORT, DB_PORT, DOMAINS, KAFKA_PORTS, REDIS_PORT,
 
 LATE_S = 0.15         # a thread that waited this long for a processor: the machine, not the shop, stood still (Redis has 0.2 s to answer)
 BEAT_S = 0.3
-WATCHED = tuple(f"{domain}_{kind}" for domain in DOMAINS for kind in ("svc", "db", "redis")) + ("gateway",)
+WATCHED = tuple(f"{domain}_{kind}" for domain in DOMAINS for kind in ("svc", "db", "redis")) + ("kafka", "gateway")
 FLAGGED = range(1, 31)      # items with alarms and visits: neither changed nor deleted
 PRICED = range(31, 41)      # items whose name and price change
 PASSING = range(2101, 2109)  # items that come and go
@@ -61,7 +61,7 @@ class Stalls:
     """When this machine let us, a part or the network wait for a processor: what was late or refused then proves nothing."""
 
     def __init__(self, stack, links):
-        self.stack, self.links, self.waited = stack, links, {}
+        self.stack, self.links, self.waited, self.who = stack, links, {}, Counter()
         self.spans, self.ending = [], threading.Event()
         self.thread = threading.Thread(target=self._watch, daemon=True)
         self.thread.start()
@@ -70,8 +70,9 @@ class Stalls:
         before = time.monotonic()
         while not self.ending.wait(BEAT_S):
             moment = time.monotonic()
-            waited = (moment - before - BEAT_S > LATE_S, self._a_part_waited(), self.links.late_s() > LATE_S)
-            if any(waited):
+            waited = self._parts_that_waited() + ["checker"] * (moment - before - BEAT_S > LATE_S) + ["network"] * (self.links.late_s() > LATE_S)
+            self.who.update(waited)
+            if waited:
                 if self.spans and self.spans[-1][1] == before:
                     self.spans[-1] = (self.spans[-1][0], moment)
                 else:
@@ -82,16 +83,18 @@ class Stalls:
         self.ending.set()
         self.thread.join()
 
-    def _a_part_waited(self):
-        """A thread of a part was ready to run and did not, for longer than is harmless, since the last look."""
-        late, seen = False, {}
+    def _parts_that_waited(self):
+        """Those of which a thread was ready to run and did not, for longer than is harmless, since the last look."""
+        late, seen = [], {}
         for part in WATCHED:
+            harmed = False
             for file in Path(f"/proc/{self.stack.pid(part)}/task").glob("*/schedstat"):
                 try:
                     seen[file] = int(file.read_text().split()[1]) / 1e9
                 except (OSError, IndexError):
                     continue
-                late = late or seen[file] - self.waited.get(file, seen[file]) > LATE_S
+                harmed = harmed or seen[file] - self.waited.get(file, seen[file]) > LATE_S
+            late += [part] * harmed
         self.waited = seen
         return late
 
