@@ -320,20 +320,22 @@ static bool greet(struct resp_conn *c, const struct resp_address *a, int64_t dea
 	struct arena *arena = arena_create(GREETING_BYTES, GREETING_BYTES);
 	struct resp_value v = { .type = RESP_STATUS };
 	enum err e = queue_greeting(c, a) ? ERR_OK : ERR_NO_MEMORY;
+	bool alive;
 
 	while (e == ERR_OK && is_alive(&v) && c->outstanding > 0) {
 		c->timeout_ms = clock_left_ms(deadline_us);
 		e = resp_recv(c, arena, &v);
 	}
+	alive = e == ERR_OK && is_alive(&v);
 	if (e != ERR_OK)
 		(void)snprintf(why, RESP_REFUSAL_BYTES, "no answer: %s", err_name(e));
-	else if (v.type == RESP_ERROR && !is_alive(&v))
+	else if (!alive && v.type == RESP_ERROR)
 		(void)snprintf(why, RESP_REFUSAL_BYTES, "%.*s", SLICE_ARG(v.text));
-	else if (!is_alive(&v))
+	else if (!alive)
 		(void)snprintf(why, RESP_REFUSAL_BYTES, "an answer that is not of Redis");
 	arena_free(&arena);
 	c->timeout_ms = REPLY_MS;
-	return e == ERR_OK && is_alive(&v);
+	return alive;
 }
 
 struct resp_conn *resp_conn_open(const struct resp_address *a, struct resp_db *db, bool pooled,
