@@ -7,6 +7,7 @@
 #include "gateway/expr/sample.h"
 #include "gateway/health/plan.h"
 #include "gateway/rule/rule.h"
+#include "shared/base/idset.h"
 
 #define FIRST_PROXY_ID 2 /* 1 is the runtime socket's in HAProxy */
 
@@ -24,79 +25,67 @@ static struct place head_of(const struct proxy *proxy)
 
 /* --- numbers ------------------------------------------------------------------------------------- */
 
-/* As HAProxy counts: each has the number of its place, or the next one that nobody chose. */
-static bool proxy_id_taken(const struct config *c, unsigned id)
+/* As HAProxy counts: each has the number of its place, or the next one that nobody chose. The first from <id> on: */
+static unsigned not_chosen(const struct idset *chosen, unsigned id)
 {
-	for (const struct proxy *o = c->proxies; o != NULL; o = o->next) {
-		if (conf_of(o)->has_id && o->id == id)
-			return true;
-	}
-	return false;
+	while (idset_has(chosen, id))
+		id++;
+	return id;
 }
 
 static void proxies_number(struct config *c)
 {
+	struct idset *chosen = idset_create();
 	unsigned id = FIRST_PROXY_ID;
 
+	for (const struct proxy *proxy = c->proxies; proxy != NULL; proxy = proxy->next) {
+		if (conf_of(proxy)->has_id)
+			idset_add(chosen, proxy->id);
+	}
 	for (struct proxy *proxy = c->proxies; proxy != NULL; proxy = proxy->next) {
 		proxy->index = c->proxy_count++;
-		if (!conf_of(proxy)->has_id) {
-			while (proxy_id_taken(c, id))
-				id++;
-			proxy->id = id;
-		}
+		if (!conf_of(proxy)->has_id)
+			proxy->id = id = not_chosen(chosen, id);
 		id++;
 	}
-}
-
-static bool server_id_taken(const struct backend *b, unsigned id)
-{
-	for (const struct server *s = b->servers; s != NULL; s = s->next) {
-		if (s->id == id)
-			return true;
-	}
-	return false;
+	idset_free(&chosen);
 }
 
 static void servers_number(struct config *c, struct proxy *proxy)
 {
-	struct backend *b = &proxy->backend;
+	struct idset *chosen = idset_create();
 	unsigned id = 1;
 
-	for (struct server *s = b->servers; s != NULL; s = s->next) {
+	for (const struct server *s = proxy->backend.servers; s != NULL; s = s->next) {
+		if (s->id != 0)
+			idset_add(chosen, s->id);
+	}
+	for (struct server *s = proxy->backend.servers; s != NULL; s = s->next) {
 		s->index = c->server_count++;
-		if (s->id == 0) {
-			while (server_id_taken(b, id))
-				id++;
-			s->id = id;
-		}
+		if (s->id == 0)
+			s->id = id = not_chosen(chosen, id);
 		id++;
 	}
-}
-
-static bool listener_id_taken(const struct proxy *proxy, unsigned id)
-{
-	for (const struct listener *l = proxy->listeners; l != NULL; l = l->next) {
-		if (l->id == id)
-			return true;
-	}
-	return false;
+	idset_free(&chosen);
 }
 
 static void listeners_number(struct proxy *proxy)
 {
+	struct idset *chosen = idset_create();
 	unsigned id = 1;
 
+	for (const struct listener *l = proxy->listeners; l != NULL; l = l->next) {
+		if (l->id != 0)
+			idset_add(chosen, l->id);
+	}
 	for (struct listener *l = proxy->listeners; l != NULL; l = l->next) {
 		if (l->backlog == 0)
 			l->backlog = conf_of(proxy)->backlog;
-		if (l->id == 0) {
-			while (listener_id_taken(proxy, id))
-				id++;
-			l->id = id;
-		}
+		if (l->id == 0)
+			l->id = id = not_chosen(chosen, id);
 		id++;
 	}
+	idset_free(&chosen);
 }
 
 /* --- formats ------------------------------------------------------------------------------------- */
