@@ -25,12 +25,7 @@ static enum err get_items(struct request *rq, const uint32_t *ids, size_t count,
 
 	if (keys == NULL)
 		return ERR_NO_MEMORY;
-	if (count == 0) { /* the answer leans on the view all the same */
-		view_state_get(service_view(rq->svc, &view_items), st);
-		e = ERR_OK;
-	} else {
-		e = view_get(service_view(rq->svc, &view_items), rq->arena, rq->deadline_us, keys, count, fragments, st);
-	}
+	e = view_get(service_view(rq->svc, &view_items), rq->arena, rq->deadline_us, keys, count, fragments, st);
 	if (e == ERR_OK || e == ERR_UNAVAILABLE)
 		auth_note_state(rq, "items", st);
 	return e == ERR_UNAVAILABLE ? ERR_OK : e; /* the state says "never loaded" then */

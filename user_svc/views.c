@@ -15,14 +15,11 @@ enum err views_items(struct request *rq, const uint32_t *item_ids, size_t count,
 	struct view *items = service_view(rq->svc, &view_items);
 	struct slice *keys = shop_keys(rq->arena, item_ids, count);
 	struct view_state st;
-	enum err e = ERR_OK;
+	enum err e;
 
 	if (keys == NULL)
 		return ERR_NO_MEMORY;
-	if (count > 0)
-		e = view_get(items, rq->arena, rq->deadline_us, keys, count, fragments, &st);
-	else
-		view_state_get(items, &st); /* the answer leans on it all the same */
+	e = view_get(items, rq->arena, rq->deadline_us, keys, count, fragments, &st);
 	if (e != ERR_OK && e != ERR_UNAVAILABLE)
 		return e;
 	auth_note_state(rq, "items", &st);

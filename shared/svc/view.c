@@ -24,7 +24,8 @@ struct view {
 	struct seen seen[TOPIC_PARTITIONS_MAX]; /* by the monitor; its thread only */
 	pthread_mutex_t lock;                   /* of <told> */
 	struct seen told[TOPIC_PARTITIONS_MAX]; /* by anybody: what was answered from */
-	/* Over all partitions, as the monitor saw them last. */
+	_Atomic bool reachable;   /* the monitor's last look was answered */
+	/* Over all partitions, as the monitor saw them when it was last answered. */
 	_Atomic bool loaded;
 	_Atomic bool in_log;      /* each partition was loaded from the log that it now reads, and did not go back */
 	_Atomic int64_t mark_us;  /* the oldest */
@@ -151,12 +152,14 @@ static void note_audited(struct view *v, const struct view_position *positions)
 
 void view_observe(struct view *v, const struct view_position *positions)
 {
-	bool loaded = positions != NULL, in_log = loaded;
+	bool loaded = true, in_log = true;
 	int64_t mark_us = INT64_MAX;
 
-	if (positions != NULL)
-		note_audited(v, positions);
-	for (int32_t p = 0; positions != NULL && p < v->spec->topic->partitions; p++) {
+	atomic_store(&v->reachable, positions != NULL);
+	if (positions == NULL)
+		return;
+	note_audited(v, positions);
+	for (int32_t p = 0; p < v->spec->topic->partitions; p++) {
 		bool back = positions[p].loaded != 0 && went_back(&v->seen[p], &positions[p]);
 
 		note_seen(&v->seen[p], &positions[p]);
@@ -182,11 +185,20 @@ static void state_from(bool loaded, bool in_log, int64_t mark_us, struct view_st
 	st->age_s = loaded ? age_us / 1000000 : -1;
 }
 
-void view_state_get(const struct view *v, struct view_state *out)
+/* As the monitor was last told, whether or not it was answered since. */
+static void state_told(const struct view *v, struct view_state *out)
 {
 	struct view *w = (struct view *)(uintptr_t)v;
 
 	state_from(atomic_load(&w->loaded), atomic_load(&w->in_log), atomic_load(&w->mark_us), out);
+}
+
+void view_state_get(const struct view *v, struct view_state *out)
+{
+	if (atomic_load(&((struct view *)(uintptr_t)v)->reachable))
+		state_told(v, out);
+	else
+		*out = (struct view_state){ .age_s = -1 };
 }
 
 /* The view's state made worse by what this request saw of a partition; <before>: as it was seen before it was asked. */
@@ -255,10 +267,11 @@ static void trip_send_positions(struct trip *t)
 	}
 }
 
-/* Reads the positions, gives the connection back, and says how the trip went. */
+/* Reads the positions, gives the connection back, and says how the trip went. When it was answered Redis is there, whatever the monitor
+ * saw a moment ago. */
 static enum err trip_end(struct trip *t)
 {
-	view_state_get(t->v, t->st);
+	state_told(t->v, t->st);
 	for (int32_t p = 0; p < t->v->spec->topic->partitions; p++) {
 		struct view_position at;
 		struct resp_value r;
@@ -347,6 +360,8 @@ enum err view_get_versions(struct view *v, struct arena *a, int64_t deadline_us,
 	if (places == NULL || at == NULL)
 		return ERR_NO_MEMORY;
 	trip_begin(&t, v, a, deadline_us, st);
+	for (int32_t p = 0; count == 0 && p < v->spec->topic->partitions; p++)
+		t.touched[p] = true;
 	for (size_t i = 0; i < count; i++) {
 		values[i] = SLICE_NONE;
 		versions[i] = 0;

@@ -61,13 +61,14 @@ struct view_state {
 	bool fresh;    /* loaded from the present log, every partition marked within 5 s, none rolled back since */
 	int64_t age_s; /* of the oldest partition; -1 when never loaded */
 };
-/* As last seen by the monitor, at most some 200 ms ago. */
+/* As last seen by the monitor, at most some 200 ms ago; not loaded while Redis does not answer. */
 void view_state_get(const struct view *v, struct view_state *out);
 
 /* All reading functions: ERR_UNAVAILABLE when Redis does not answer (then *st says not loaded), else ERR_OK and the state
  * of the view, in which the partitions read were looked at by this very call. Results live in <a>. */
 
-/* Values of <count> keys (of the topic, e.g. "50" or "10:50"); values[i].ptr is NULL where there is no live entry. */
+/* Values of <count> keys (of the topic, e.g. "50" or "10:50"); values[i].ptr is NULL where there is no live entry. Without keys the state
+ * alone is asked for, of all partitions. */
 enum err MUST_CHECK view_get(struct view *v, struct arena *a, int64_t deadline_us, const struct slice *keys, size_t count,
 			     struct slice *values, struct view_state *st);
 

@@ -611,8 +611,30 @@ static void test_states(void **state)
 	domain_redis(&f->d, "DEL m1:{%s:%d}:pos", f->d.name, (int)f->p);
 	assert_int_equal(get(f, "1", &value, &st), ERR_OK);
 	assert_true(!st.loaded && !st.fresh && st.age_s == -1);
+	assert_int_equal(view_get(f->v, f->d.arena, clock_mono_us() + 5000000, NULL, 0, NULL, &st), ERR_OK); /* no key: the state alone */
+	assert_true(!st.loaded && !st.fresh && st.age_s == -1);
 	view_observe(f->v, NULL);
 	view_state_get(f->v, &st);
+	assert_true(!st.loaded && !st.fresh && st.age_s == -1);
+}
+
+/* Redis was away, and is back: a request that it answers need not wait until the monitor has looked again. */
+static void test_back_before_the_monitor_looks(void **state)
+{
+	struct fixture *f = *state;
+	struct view_state st;
+	struct slice value;
+
+	load(f, clock_wall_us());
+	view_observe(f->v, NULL);
+	view_state_get(f->v, &st);
+	assert_true(!st.loaded && !st.fresh && st.age_s == -1);
+	assert_int_equal(get(f, "1", &value, &st), ERR_OK);
+	assert_true(st.loaded && st.fresh);
+	assert_int_equal(view_get(f->v, f->d.arena, clock_mono_us() + 5000000, NULL, 0, NULL, &st), ERR_OK);
+	assert_true(st.loaded && st.fresh);
+	domain_redis(&f->d, "DEL m1:{%s:%d}:pos", f->d.name, (int)f->p);
+	assert_int_equal(get(f, "1", &value, &st), ERR_OK);
 	assert_true(!st.loaded && !st.fresh && st.age_s == -1);
 }
 
@@ -763,6 +785,7 @@ int main(void)
 		TEST(test_keys_of_another_type_in_the_index, setup_ids),
 		TEST(test_keys_of_another_type_in_the_index, setup_term),
 		TEST(test_states, setup),
+		TEST(test_back_before_the_monitor_looks, setup),
 		TEST(test_rolled_back, setup),
 		TEST(test_get_of_many, setup),
 		TEST(test_versions, setup),
