@@ -1,8 +1,7 @@
 /* views.c - what alarm_svc has in own Redis, and how it reads it back. */
 #include "alarm_svc/views.h"
 
-#include <stdlib.h>
-
+#include "shared/base/ids.h"
 #include "shared/events/alarm_flags.h"
 #include "shared/events/shop.h"
 #include "shared/svc/auth.h"
@@ -60,13 +59,6 @@ enum err views_items(struct request *rq, struct alarm_list *list)
 
 /* ---- the copy of our own ---- */
 
-static int descending(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? 1 : x > y ? -1 : 0;
-}
-
 /* The database may have gone before the relay had read the caller's last writes from it. */
 static enum err lay_facts(struct request *rq, struct alarm_list *out)
 {
@@ -107,6 +99,6 @@ enum err views_own_alarm_items(struct request *rq, uint32_t user_id, struct alar
 			out->count++;
 	}
 	e = lay_facts(rq, out);
-	qsort(out->item_ids, out->count, sizeof(*out->item_ids), descending);
+	ids_sort_descending(out->item_ids, out->count);
 	return e;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shared/base/clock.h"
+#include "shared/base/ids.h"
 #include "shared/svc/parked.h"
 #include "shared/svc/view_store.h"
 
@@ -84,21 +85,6 @@ uint64_t view_divergences(const struct view *v, enum view_divergence d)
 int64_t view_audited_us(const struct view *v)
 {
 	return atomic_load(&((struct view *)(uintptr_t)v)->audited_us);
-}
-
-enum err view_entry_value(const struct view *v, struct slice entry, struct slice *value)
-{
-	size_t head = EVENT_VERSION_LEN + 1 + v->spec->term_len;
-
-	*value = SLICE_NONE;
-	if (entry.len <= EVENT_VERSION_LEN)
-		return ERR_CORRUPT;
-	if (entry.ptr[EVENT_VERSION_LEN] == '-')
-		return ERR_OK;
-	if (entry.ptr[EVENT_VERSION_LEN] != '+' || entry.len < head)
-		return ERR_CORRUPT;
-	*value = slice_sub(entry, head, entry.len);
-	return ERR_OK;
 }
 
 /* ---- state ---- */
@@ -186,19 +172,18 @@ static void state_from(bool loaded, bool in_log, int64_t mark_us, struct view_st
 }
 
 /* As the monitor was last told, whether or not it was answered since. */
-static void state_told(const struct view *v, struct view_state *out)
+static void state_told(struct view *v, struct view_state *out)
 {
-	struct view *w = (struct view *)(uintptr_t)v;
-
-	state_from(atomic_load(&w->loaded), atomic_load(&w->in_log), atomic_load(&w->mark_us), out);
+	state_from(atomic_load(&v->loaded), atomic_load(&v->in_log), atomic_load(&v->mark_us), out);
 }
 
 void view_state_get(const struct view *v, struct view_state *out)
 {
-	if (atomic_load(&((struct view *)(uintptr_t)v)->reachable))
-		state_told(v, out);
-	else
-		*out = (struct view_state){ .age_s = -1 };
+	struct view *w = (struct view *)(uintptr_t)v;
+
+	*out = (struct view_state){ .age_s = -1 };
+	if (atomic_load(&w->reachable))
+		state_told(w, out);
 }
 
 /* The view's state made worse by what this request saw of a partition; <before>: as it was seen before it was asked. */
@@ -267,8 +252,7 @@ static void trip_send_positions(struct trip *t)
 	}
 }
 
-/* Reads the positions, gives the connection back, and says how the trip went. When it was answered Redis is there, whatever the monitor
- * saw a moment ago. */
+/* Reads the positions, gives the connection back, and says how the trip went. Answered, whatever the monitor saw: Redis is there. */
 static enum err trip_end(struct trip *t)
 {
 	state_told(t->v, t->st);
@@ -448,13 +432,6 @@ enum err view_term(struct view *v, struct arena *a, int64_t deadline_us, struct 
 	return trip_end(&t);
 }
 
-static int compare_descending(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? 1 : x > y ? -1 : 0;
-}
-
 /* Takes one partition's ids behind those that are there. */
 static void recv_ids(struct trip *t, uint32_t **ids, size_t *count, uint64_t *total)
 {
@@ -504,8 +481,8 @@ enum err view_ids(struct view *v, struct arena *a, int64_t deadline_us, uint32_t
 	trip_send_positions(&t);
 	for (int32_t p = 0; p < v->spec->topic->partitions; p++)
 		recv_ids(&t, ids, count, total);
-	if (t.e == ERR_OK && *count > 1)
-		qsort(*ids, *count, sizeof(**ids), compare_descending);
+	if (t.e == ERR_OK)
+		ids_sort_descending(*ids, *count);
 	if (*count > limit)
 		*count = limit;
 	return trip_end(&t);

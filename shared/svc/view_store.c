@@ -14,6 +14,21 @@
 #define SWEEP_AHEAD 32 /* groups swept in one round trip: about 1 ms of Redis */
 #define SWEEP_TERMS 64 /* terms looked at in one call: 0.2 ms of Redis */
 
+enum err view_entry_value(const struct view *v, struct slice entry, struct slice *value)
+{
+	size_t head = EVENT_VERSION_LEN + 1 + view_spec_of(v)->term_len;
+
+	*value = SLICE_NONE;
+	if (entry.len <= EVENT_VERSION_LEN)
+		return ERR_CORRUPT;
+	if (entry.ptr[EVENT_VERSION_LEN] == '-')
+		return ERR_OK;
+	if (entry.ptr[EVENT_VERSION_LEN] != '+' || entry.len < head)
+		return ERR_CORRUPT;
+	*value = slice_sub(entry, head, entry.len);
+	return ERR_OK;
+}
+
 static const char *index_word(const struct view_spec *spec)
 {
 	switch (spec->index) {
