@@ -28,12 +28,6 @@ def pytest_runtest_makereport(item, call):
         item.config.moa_failed = item.moa_failed = True
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node):
-    """Of tests that ran in processes of their own (pytest-xdist): what one of these kept."""
-    node.config.moa_kept_logs += node.workeroutput.get("moa_kept_logs", [])
-
-
 def pytest_terminal_summary(terminalreporter, config):
     for place in config.moa_kept_logs:
         terminalreporter.write_line(f"logs of the stack: {place}")
@@ -42,8 +36,7 @@ def pytest_terminal_summary(terminalreporter, config):
 def _remove(stack, config, failed):
     kept = stack.remove(keep_logs=failed)
     if kept:
-        config.moa_kept_logs.append(str(kept))
-        getattr(config, "workeroutput", {})["moa_kept_logs"] = config.moa_kept_logs
+        config.moa_kept_logs.append(kept)
 
 
 @pytest.fixture(scope="session")

@@ -175,7 +175,7 @@ def replay(stack, topic, keys, choice):
     except subprocess.TimeoutExpired:     # Kafka may be dead as well
         return None
     first, last = {}, {}
-    for record in map(json.loads, done.stdout.splitlines()):
+    for record in map(json.loads, filter(None, done.stdout.split("\n"))):
         if record.get("key") in keys:
             first.setdefault(record["key"], record)
             last[record["key"]] = record

@@ -36,4 +36,4 @@ def records(stack, topic):
     """Every record of <topic> as {key, payload, headers, partition, offset}, oldest first within a partition."""
     done = subprocess.run(["kcat", "-C", "-J", "-e", "-q", "-o", "beginning", "-b", stack.brokers, "-t", topic, "-m", "20"],
                           text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60, check=True)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.split("\n") if line]
