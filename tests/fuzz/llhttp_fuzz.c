@@ -131,6 +131,11 @@ static bool in_extension(const struct llhttp_reading *t, struct slice in)
 		if (in.ptr[at - 1] == ';')
 			return true;
 	}
+	/* or in front of the first one: "5 ;x" */
+	for (size_t at = t->used; at < in.len && (in.ptr[at] == ' ' || in.ptr[at] == '\t' || in.ptr[at] == ';'); at++) {
+		if (in.ptr[at] == ';')
+			return true;
+	}
 	return false;
 }
 
