@@ -130,17 +130,10 @@ static void reply_problem(struct http_exchange *x, enum err e)
 static void name_degraded(const struct admin *a, struct http_exchange *x)
 {
 	struct degraded d = { 0 };
-	struct buf value;
 
-	if (a->spec.degraded == NULL)
-		return;
-	a->spec.degraded(a->spec.ctx, &d);
-	if (!degraded_any(&d))
-		return;
-	buf_init(&value, 0);
-	degraded_print(&d, &value);
-	http_reply_header(x, "Degraded", buf_slice(&value));
-	buf_free(&value);
+	if (a->spec.degraded != NULL)
+		a->spec.degraded(a->spec.ctx, &d);
+	degraded_header(&d, x);
 }
 
 static void reply_run(struct http_exchange *x, const struct admin_route *r, void *ctx)

@@ -15,19 +15,12 @@
 
 static void common_headers(struct request *rq)
 {
-	struct buf value;
-
 	http_reply_header(rq->x, "X-Request-Id", rq->request_id);
 	if (rq->made.ptr != NULL)
 		http_reply_header(rq->x, TOKEN_HEADER, rq->made);
 	if (rq->traceparent.ptr != NULL)
 		http_reply_header(rq->x, "traceparent", rq->traceparent);
-	if (!degraded_any(&rq->degraded))
-		return;
-	buf_init(&value, 0);
-	degraded_print(&rq->degraded, &value);
-	http_reply_header(rq->x, "Degraded", buf_slice(&value));
-	buf_free(&value);
+	degraded_header(&rq->degraded, rq->x);
 }
 
 /* What RFC 9110 asks of single statuses. */

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "shared/io/http.h"
+
 void degraded_add(struct degraded *d, const char *domain, int64_t age_s)
 {
 	size_t at = 0;
@@ -40,4 +42,16 @@ void degraded_print(const struct degraded *d, struct buf *out)
 		buf_add_str(out, ";age=");
 		buf_add_i64(out, d->list[i].age_s);
 	}
+}
+
+void degraded_header(const struct degraded *d, struct http_exchange *x)
+{
+	struct buf value;
+
+	if (!degraded_any(d))
+		return;
+	buf_init(&value, 0);
+	degraded_print(d, &value);
+	http_reply_header(x, "Degraded", buf_slice(&value));
+	buf_free(&value);
 }

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include "shared/base/buf.h"
 
+struct http_exchange;
+
 #define DEGRADED_MAX 8
 #define DEGRADED_NEVER_LOADED (-1)
 
@@ -26,5 +28,7 @@ void degraded_add(struct degraded *d, const char *domain, int64_t age_s);
 bool degraded_any(const struct degraded *d);
 /* The value of the header, appended to <out>. */
 void degraded_print(const struct degraded *d, struct buf *out);
+/* The header of an answer, when there is anything to name. Before http_reply(). */
+void degraded_header(const struct degraded *d, struct http_exchange *x);
 
 #endif

@@ -255,14 +255,6 @@ static double own_refused(void *ctx)
 	return relay_own_waits_for(ctx) != NULL;
 }
 
-static void refused_metric(struct metrics *m, const struct view *v, double (*read)(void *ctx), void *ctx)
-{
-	char labels[64];
-
-	snprintf(labels, sizeof(labels), "view=\"%s\"", view_spec_of(v)->topic->domain);
-	metrics_gauge_fn(m, "moa_view_redis_full", "1 while own Redis takes no writes: out of memory, or of disk.", labels, read, ctx);
-}
-
 static double parked_now(void *ctx)
 {
 	return (double)parked_kept(ctx);
@@ -337,7 +329,8 @@ static void divergence_metrics(struct metrics *m, struct view *v, struct arena *
 	}
 }
 
-static void view_metrics(struct metrics *m, struct view *v)
+/* <refused>: whether Redis refuses what <feeder> writes. */
+static void view_metrics(struct metrics *m, struct view *v, double (*refused)(void *feeder), void *feeder)
 {
 	struct arena *a = arena_create(1024, 4096);
 	const char *labels = arena_printf(a, "view=\"%s\"", view_spec_of(v)->topic->domain).ptr;
@@ -347,6 +340,7 @@ static void view_metrics(struct metrics *m, struct view *v)
 	metrics_gauge_fn(m, "moa_view_fresh", "1 while a view is loaded and marked within 5 s.", labels, view_fresh, v);
 	metrics_gauge_fn(m, "moa_view_audited_timestamp_seconds", "End of the round by which a view was last compared with its table.",
 			 labels, view_audited, v);
+	metrics_gauge_fn(m, "moa_view_redis_full", "1 while own Redis takes no writes: out of memory, or of disk.", labels, refused, feeder);
 	divergence_metrics(m, v, a);
 	arena_free(&a);
 }
@@ -419,15 +413,13 @@ static void register_metrics(struct service_admin *a)
 	metrics_gauge_fn(m, "moa_up", "1 while a part answers.", "part=\"redis\"", redis_up, service_resp(s));
 	metrics_gauge_fn(m, "moa_mysql_full", "1 while own MySQL refuses writes for want of room.", NULL, sql_full, service_sql(s));
 	metrics_gauge_fn(m, "process_start_time_seconds", "Start of the process, in Unix time.", NULL, start_time, a);
-	view_metrics(m, service_own(s));
-	refused_metric(m, service_own(s), own_refused, service_relay(s));
+	view_metrics(m, service_own(s), own_refused, service_relay(s));
 	for (size_t i = 0; i < a->parts.view_count; i++) {
 		const char *domain = view_spec_of(a->parts.views[i])->topic->domain;
 		char labels[64];
 
-		view_metrics(m, a->parts.views[i]);
+		view_metrics(m, a->parts.views[i], view_refused, a->parts.projections[i]);
 		snprintf(labels, sizeof(labels), "view=\"%s\"", domain);
-		refused_metric(m, a->parts.views[i], view_refused, a->parts.projections[i]);
 		parked_metrics(m, view_parked(a->parts.views[i]), labels);
 	}
 	if (a->parts.inbox_parked != NULL)

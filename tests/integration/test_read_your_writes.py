@@ -221,30 +221,23 @@ def test_own_writes_are_seen_while_kafka_is_away(whole, how):
 
 
 @slow
-def test_a_client_that_asks_for_nothing_meanwhile(whole):
+def test_a_client_that_asks_for_nothing_meanwhile(whole, held_up):
     """No answer tells the gateway that alarms are degraded: its checks do."""
-    person = new_person(whole)
-    client = Plain(whole, person.token)
-    whole.pause("kafka")
+    client = Plain(whole, held_up.token)
     client.set(50)
 
     def unknown():
-        assert person.flagged() == set(), "asked directly"
+        assert held_up.flagged() == set(), "asked directly"
         time.sleep(0.2)
 
     throughout(PLAIN_LIFE_S + 8, unknown)
     assert client.flagged() == {50}
-    whole.unpause("kafka")
-    settled(whole, 60)
-    remove_person(person)
 
 
 @slow
-def test_visits_alone_are_kept_as_long(whole):
+def test_visits_alone_are_kept_as_long(whole, held_up):
     """A client that asks for nothing but its visits: its answers never name visits or users, and keep them all the same."""
-    person = new_person(whole)
-    client = Plain(whole, person.token)
-    whole.pause("kafka")
+    client = Plain(whole, held_up.token)
     client.look(7)
 
     def seen():
@@ -252,9 +245,6 @@ def test_visits_alone_are_kept_as_long(whole):
         time.sleep(0.2)
 
     throughout(2 * PLAIN_LIFE_S + 8, seen)
-    whole.unpause("kafka")
-    settled(whole, 60)
-    remove_person(person)
 
 
 def test_on_any_connection_and_thread(whole, held_up):

@@ -259,8 +259,11 @@ class Stack(Calls):
     def where_logs(self):
         return f"{self.folder}/log"
 
+    def admin_port(self, service):
+        return _numbered(ADMIN_PORT, service) + self.offset
+
     def admin(self, service):
-        return f"http://127.0.0.1:{_numbered(ADMIN_PORT, service) + self.offset}"
+        return f"http://127.0.0.1:{self.admin_port(service)}"
 
     def make_whole(self):
         """Brings every part up again, whatever a test did to it, and waits until all is healthy."""

@@ -474,6 +474,16 @@ static enum err lock_or_fail(struct fixture *f, uint64_t id, size_t *found)
 	return e;
 }
 
+/* Another session, which has run <text> in a transaction that stays open. */
+static struct sql_conn *holder(struct fixture *f, const char *text)
+{
+	struct sql_conn *other = open_own(f->db);
+
+	assert_int_equal(sql_begin(other), ERR_OK);
+	assert_int_equal(sql_run_text(other, slice_str(text), f->arena, NULL), ERR_OK);
+	return other;
+}
+
 /* A lock that somebody has is told at once, and what the transaction did before is still there: also its locks. */
 static void test_lock_or_fail(void **state)
 {
@@ -484,9 +494,7 @@ static void test_lock_or_fail(void **state)
 
 	fresh_table(f, "id INT PRIMARY KEY, n INT");
 	run(f, "INSERT INTO sql_test VALUES (1, 0), (2, 0), (3, 0)");
-	other = open_own(f->db);
-	assert_int_equal(sql_begin(other), ERR_OK);
-	assert_int_equal(sql_run_text(other, SLICE_LIT("DELETE FROM sql_test WHERE id = 2"), f->arena, NULL), ERR_OK);
+	other = holder(f, "DELETE FROM sql_test WHERE id = 2");
 	assert_int_equal(sql_run_text(other, SLICE_LIT("INSERT INTO sql_test VALUES (4, 0)"), f->arena, NULL), ERR_OK);
 	start_us = clock_mono_us();
 	assert_int_equal(sql_begin(f->c), ERR_OK);
@@ -514,9 +522,7 @@ static void test_lock_or_fail_without_a_transaction(void **state)
 
 	fresh_table(f, "id INT PRIMARY KEY, n INT");
 	run(f, "INSERT INTO sql_test VALUES (1, 0)");
-	other = open_own(f->db);
-	assert_int_equal(sql_begin(other), ERR_OK);
-	assert_int_equal(sql_run_text(other, SLICE_LIT("UPDATE sql_test SET n = 1"), f->arena, NULL), ERR_OK);
+	other = holder(f, "UPDATE sql_test SET n = 1");
 	assert_int_equal(lock_or_fail(f, 1, &found), ERR_BUSY);
 	assert_int_equal(sql_begin(f->c), ERR_OK);
 	run(f, "ROLLBACK");
